@@ -1,0 +1,43 @@
+"""Tellapart: a trustworthy image classifier from a folder of photos.
+
+    import tellapart as ta
+    run = ta.fit("photos/", out="runs/first")
+    model = ta.load("runs/first/model.onnx")
+    model.predict(["a.jpg"])
+
+Names are imported when they are first used: `import tellapart` alone is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tellapart.deploy.runtime import Model, load
+    from tellapart.errors import TellapartError, UserError
+    from tellapart.estimator import ImageClassifier
+    from tellapart.pipeline import fit
+    from tellapart.run import Run
+
+__version__ = "0.1.0"
+
+__all__ = ["ImageClassifier", "Model", "Run", "TellapartError", "UserError", "__version__", "fit", "load"]
+
+_HOMES = {
+    "ImageClassifier": "tellapart.estimator",
+    "Model": "tellapart.deploy.runtime",
+    "Run": "tellapart.run",
+    "TellapartError": "tellapart.errors",
+    "UserError": "tellapart.errors",
+    "fit": "tellapart.pipeline",
+    "load": "tellapart.deploy.runtime",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tellapart' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

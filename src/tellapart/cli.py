@@ -1,0 +1,188 @@
+"""The command line: parse, call one public function, print. Nothing heavy is imported before it is needed."""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from tellapart.errors import MissingExtraError, OptionError, TellapartError, UserError
+
+INTERRUPTED: Final = 130
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "": 1}
+
+app = typer.Typer(
+    help="Teach a computer to tell your photos apart: climb a ladder of methods, get honest scores and one file.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Out = Annotated[Path, typer.Option("--out", help="The run folder; it must be new, or use --resume.")]
+
+
+@app.command()
+def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
+    photos: Annotated[Path, typer.Argument(help="A folder with one sub-folder of photos per class, or a CSV file.")],
+    out: Out,
+    recipes: Annotated[str, typer.Option(help="all, or names with commas: baseline,deeper,...")] = "all",
+    backbone: Annotated[str, typer.Option(help="Any network of keras.applications.")] = "vgg16",
+    weights: Annotated[Path | None, typer.Option(help="The backbone's weights, .h5 or .weights.h5.")] = None,
+    image_size: Annotated[int | None, typer.Option(help="In pixels; each recipe has its own default.")] = None,
+    test_share: Annotated[float, typer.Option(help="Share of each class that is set aside.")] = 0.2,
+    seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
+    epochs: Annotated[int | None, typer.Option(help="A ceiling for every recipe.")] = None,
+    budget: Annotated[str, typer.Option(help="Time for the search of `tuned`: 90s, 5m, 1h.")] = "5m",
+    trials: Annotated[int, typer.Option(help="Trials of that search, at most.")] = 30,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
+) -> None:
+    """Climb the ladder on a folder of photos: train, compare, choose, export."""
+    seconds = read_duration(budget)
+    from tellapart.console import Terminal
+    from tellapart.pipeline import fit as fit_run
+
+    run = fit_run(
+        photos,
+        out,
+        recipes=recipes,
+        backbone=backbone,
+        weights=weights,
+        image_size=image_size,
+        test_share=test_share,
+        seed=seed,
+        epochs=epochs,
+        budget=seconds,
+        trials=trials,
+        resume=resume,
+        progress=Terminal(),
+    )
+    _print_run(run, as_json)
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="A model.onnx, or the run folder that holds it.")],
+    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
+    out: Annotated[Path | None, typer.Option(help="A file of all probabilities: .csv or .jsonl.")] = None,
+    top: Annotated[int, typer.Option(help="How many classes to print for each photo.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """Tell which class each photo is of."""
+    from tellapart.deploy.predictions import find_photos, print_answers, write_answers
+    from tellapart.deploy.runtime import load
+
+    if out is not None and out.suffix.lower() not in {".csv", ".jsonl"}:
+        raise OptionError(f"--out {out}. Accepted: a name that ends in .csv or .jsonl.")
+    loaded = load(model)
+    answers = loaded.answers(find_photos(photos))
+    n_errors = write_answers(out, loaded, answers) if out else print_answers(loaded, answers, top, as_json=as_json)
+    if n_errors:
+        raise UserError(f"{n_errors} of the photos could not be read; the reason stands in their rows.")
+
+
+@app.command()
+def report(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
+    """Make a run's figures and page anew; nothing is trained."""
+    from tellapart.report.page import write_report
+
+    typer.echo(write_report(run))
+
+
+@app.command()
+def demo(
+    out: Out,
+    recipes: Annotated[str, typer.Option(help="all, or names with commas.")] = "all",
+    seed: Annotated[int, typer.Option(help="Another seed, another furniture set.")] = 0,
+    photos_per_class: Annotated[int, typer.Option(help="How many photos of each class are drawn.")] = 60,
+    budget: Annotated[str, typer.Option(help="Time for the search of `tuned`.")] = "60s",
+) -> None:
+    """Draw a furniture set on the spot and climb the whole ladder on it."""
+    seconds = read_duration(budget)
+    from tellapart.console import Terminal
+    from tellapart.demo import run_demo
+
+    run = run_demo(
+        out,
+        recipes=recipes,
+        seed=seed,
+        photos_per_class=photos_per_class,
+        budget=seconds,
+        progress=Terminal(),
+    )
+    _print_run(run, as_json=False)
+
+
+def read_duration(text: str) -> float:
+    """Read 90s, 5m or 1h into seconds.
+
+    Raises:
+        OptionError: It is none of these.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip().lower())
+    if not match:
+        raise OptionError(f"A time of '{text}'. Accepted: 90s, 5m, 1h.")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def _print_run(run: Any, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(run.results, ensure_ascii=False))
+        return
+    from tellapart.console import print_table
+
+    board = run.leaderboard()
+    print_table("The ladder, on test photos (* chosen on validation)", list(board.columns), list(board.rows))
+    typer.echo(f"Chosen: {run.results['best']['why']}")
+    typer.echo(f"Report: {run.folder / 'report.html'}")
+    typer.echo(f"Next:   tellapart predict {run.folder / 'model.onnx'} PHOTO...")
+
+
+def main() -> None:
+    """Run the command line; errors that the user can mend become one line and status 2."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as leave:
+        sys.exit(leave.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        _complain("Stopped. What is finished is kept. Next: the same command with --resume")
+        _leave(INTERRUPTED)
+    except UserError as problem:
+        _complain(str(problem))
+        sys.exit(2)
+    except ModuleNotFoundError as problem:
+        _complain(str(MissingExtraError(f"The module {problem.name}", "train")))
+        sys.exit(2)
+    except TellapartError as problem:
+        _complain(str(problem))
+        sys.exit(1)
+    except OSError as problem:
+        _complain(_about_files(problem))
+        sys.exit(2)
+
+
+def _about_files(problem: OSError) -> str:
+    from tellapart.files import storage_error
+
+    told = storage_error(problem)
+    if told is None:
+        raise problem
+    return str(told)
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"tellapart: {' '.join(text.split())}\n")
+
+
+def _leave(status: int) -> None:
+    """End at once: threads of an interrupted training would be waited for otherwise."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

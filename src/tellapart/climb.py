@@ -1,0 +1,164 @@
+"""One step of the ladder, from training to the files that it leaves."""
+
+import gc
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tellapart.deploy.export import answer_both, stamp
+from tellapart.evaluation.metrics import Evaluation, evaluate, score
+from tellapart.files import make_folder, read_json, whole_file, write_bytes, write_csv, write_json
+from tellapart.memory import peak_mb, start_peak
+from tellapart.models.backend import keras
+from tellapart.models.onnx_export import to_onnx
+from tellapart.models.recipes import Recipe, fit_recipe
+from tellapart.models.task import Fitted, Options, Task
+from tellapart.photos.scan import Photo, Photos
+from tellapart.photos.split import Split
+from tellapart.progress import Progress
+
+_HISTORY = ("epoch", "loss", "accuracy", "valid_loss", "valid_accuracy", "seconds", "learning_rate")
+_DONE = "recipe.json"
+
+
+@dataclass(frozen=True)
+class Climb:
+    """What all steps of a run share."""
+
+    photos: Photos
+    split: Split
+    options: Options
+    run: Path
+    cache: Path
+    progress: Progress
+
+    def folder(self, recipe: Recipe) -> Path:
+        """Where a recipe keeps its files."""
+        return make_folder(self.run / "recipes" / recipe.name)
+
+    def task(self, recipe: Recipe) -> Task:
+        """What a recipe is given."""
+        return Task(
+            self.photos.root,
+            self.photos.classes,
+            self.split.train,
+            self.split.valid,
+            self.options,
+            self.folder(recipe),
+            self.cache,
+            self.progress,
+        )
+
+
+def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
+    """Train, export, evaluate and write one recipe; a recipe that is done is read instead.
+
+    Returns:
+        Its entry in results.json.
+    """
+    folder = climb.folder(recipe)
+    if (folder / _DONE).is_file():
+        climb.progress.note(f"{recipe.name}: done before")
+        return read_json(folder / _DONE)  # type: ignore[no-any-return]
+    start_peak()
+    start = time.perf_counter()
+    fitted = fit_recipe(recipe, climb.task(recipe))
+    network = to_onnx(fitted.network)
+    before_test = time.perf_counter()
+    evaluation, difference = _evaluate(network, fitted, climb)
+    seconds = {
+        **fitted.seconds,
+        "evaluate": time.perf_counter() - before_test,
+        "total": time.perf_counter() - start,
+    }
+    entry = _entry(recipe, fitted, climb, evaluation)
+    entry["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
+    entry["peak_rss_mb"] = peak_mb()
+    entry["export_difference"] = difference
+    _write(folder, climb, fitted, evaluation)
+    facts = _facts(entry, climb)
+    write_bytes(folder / "model.onnx", stamp(network, fitted, climb.photos.root, climb.split.valid, facts))
+    write_json(folder / _DONE, entry)
+    climb.progress.note(_told(entry))
+    del fitted, network
+    keras.backend.clear_session()
+    gc.collect()
+    return entry
+
+
+def _evaluate(network: bytes, fitted: Fitted, climb: Climb) -> tuple[Evaluation, float]:
+    """Ask the exported network for the test photos, and hold Keras against it on the same ones."""
+    differences: list[float] = []
+
+    def answer(photos: Sequence[Photo]) -> np.ndarray:
+        both = answer_both(network, fitted, climb.photos.root, photos)
+        differences.append(both.difference)
+        return both.probabilities
+
+    evaluation = evaluate(answer, climb.split.test, climb.photos.classes)
+    return evaluation, max(differences)
+
+
+def _entry(recipe: Recipe, fitted: Fitted, climb: Climb, evaluation: Evaluation) -> dict[str, Any]:
+    task = climb.task(recipe)
+    return {
+        "name": recipe.name,
+        "step": recipe.step,
+        "title": recipe.title,
+        "backbone": fitted.backbone,
+        "image_size": fitted.spec.size,
+        "pixels": fitted.spec.as_dict(),
+        "parameters": int(fitted.network.count_params()),
+        "trainable_parameters": fitted.trainable_parameters,
+        "epochs": len(fitted.history.rows),
+        "best_epoch": fitted.history.best_epoch,
+        "stopped": fitted.history.stopped,
+        "hyperparameters": fitted.hyperparameters,
+        "train": asdict(score(task.labels(task.train), fitted.train)),
+        "valid": asdict(score(task.labels(task.valid), fitted.valid)),
+        "test": asdict(evaluation.score),
+    }
+
+
+def _facts(entry: dict[str, Any], climb: Climb) -> dict[str, Any]:
+    """What the model file says of its classes, its data and its scores."""
+    return {
+        "classes": list(climb.photos.classes),
+        "fingerprints": {"photos": climb.photos.fingerprint, "split": climb.split.fingerprint},
+        "scores": {"valid": entry["valid"], "test": entry["test"]},
+    }
+
+
+def _write(folder: Path, climb: Climb, fitted: Fitted, evaluation: Evaluation) -> None:
+    classes = climb.photos.classes
+    history = (asdict(row) for row in fitted.history.rows)
+    write_csv(folder / "history.csv", _HISTORY, ([row[column] for column in _HISTORY] for row in history))
+    # Nine digits give each float32 back exactly, so that no two probabilities become equal.
+    write_csv(
+        folder / "predictions.csv",
+        ("path", "class", "predicted", *classes),
+        (
+            (photo.path, photo.label, classes[int(row.argmax())], *(f"{share:.9g}" for share in row))
+            for photo, row in zip(evaluation.photos, evaluation.probabilities, strict=True)
+        ),
+    )
+    write_csv(
+        folder / "confusion.csv",
+        ("class", *classes),
+        ((label, *row) for label, row in zip(classes, evaluation.score.confusion, strict=True)),
+    )
+    with whole_file(folder / "model.keras") as temporary:
+        fitted.network.save(temporary)
+
+
+def _told(entry: dict[str, Any]) -> str:
+    test = entry["test"]
+    return (
+        f"{entry['name']}: test accuracy {test['accuracy']:.3f} "
+        f"({test['accuracy_low']:.3f} to {test['accuracy_high']:.3f}), "
+        f"training {entry['train']['accuracy']:.3f}, {entry['seconds']['total']:.0f} s"
+    )

@@ -1,0 +1,75 @@
+"""Progress and tables on a terminal; everything but results goes to standard error."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from tellapart.progress import Bar
+
+
+class _TerminalBar:
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress = progress
+        self._task = task
+
+    def advance(self, n: int = 1) -> None:
+        self._progress.advance(self._task, n)
+
+    def say(self, text: str) -> None:
+        self._progress.update(self._task, said=escape(text))
+
+
+class Terminal:
+    """A `Progress` that draws bars on a terminal, and tells only notes elsewhere (a log, a pipe)."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[said]}", style="dim"),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+
+    def note(self, text: str) -> None:
+        """Print a line that stays."""
+        self._console.print(text, markup=False)
+
+    @contextmanager
+    def bar(self, title: str, total: int) -> Iterator[Bar]:
+        """Draw a bar, under those that are open."""
+        task = self._progress.add_task(escape(title), total=total or None, said="")
+        outermost = len(self._progress.tasks) == 1
+        if outermost:
+            self._progress.start()
+        try:
+            yield _TerminalBar(self._progress, task)
+        finally:
+            self._progress.remove_task(task)
+            if outermost:
+                self._progress.stop()
+
+
+def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """Print a table of results to standard output; numbers are right-aligned."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    Console(highlight=False).print(table)

@@ -1,0 +1,1 @@
+"""Demo: a furniture set drawn on the spot."""

@@ -1,0 +1,1 @@
+"""Deploy: the model file, and the runtime that needs no training framework."""

@@ -1,0 +1,98 @@
+"""Make a model file: the network in ONNX form, with all that is needed to use it inside."""
+
+import base64
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from PIL import Image
+
+from tellapart.deploy.runtime import FORMAT, KEY
+from tellapart.errors import TellapartError
+from tellapart.models.forward import BATCH, Forward, in_batches
+from tellapart.models.scratch import predict
+from tellapart.models.task import Fitted
+from tellapart.photos.batches import pixels_of
+from tellapart.photos.scan import Photo
+
+AGREEMENT: Final = 1e-4  # largest difference of a probability between Keras and the exported file
+GOLDEN: Final = 3  # photos inside the file, with the answers that they must get
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the exported network and Keras make of the same photos.
+
+    Attributes:
+        probabilities: Of the exported network, (photos, classes), float32.
+        difference: Largest distance from what Keras gives.
+    """
+
+    probabilities: np.ndarray
+    difference: float
+
+
+def answer_both(network: bytes, fitted: Fitted, root: Path, photos: Sequence[Photo]) -> Answers:
+    """Run photos through the exported network and through Keras.
+
+    Raises:
+        TellapartError: They differ by more than 1e-4: the export is wrong.
+    """
+    forward = Forward(network)
+    probabilities, difference = [], 0.0
+    pictures = pixels_of(root, photos, fitted.spec)
+    while some_pictures := list(islice(pictures, BATCH)):
+        some = np.stack(some_pictures).astype(np.float32)
+        exported = forward(some)
+        difference = max(difference, float(np.abs(exported - predict(fitted.network, some)).max()))
+        probabilities.append(exported)
+    if not difference <= AGREEMENT:
+        raise TellapartError(
+            f"{fitted.recipe}: the exported model differs from the trained one by {difference:.1e} "
+            f"(accepted: {AGREEMENT:.0e}); it is not handed over."
+        )
+    return Answers(np.concatenate(probabilities), difference)
+
+
+def stamp(network: bytes, fitted: Fitted, root: Path, golden: Sequence[Photo], facts: dict[str, Any]) -> bytes:
+    """Write what a user of the file needs into the file.
+
+    Args:
+        network: The exported network.
+        fitted: Gives the pixel specification and the recipe.
+        root: What the photos' paths are relative to.
+        golden: Some photos to keep inside, with their answers.
+        facts: Classes, fingerprints, scores.
+
+    Returns:
+        The bytes of the model file.
+    """
+    pictures = list(pixels_of(root, golden[:GOLDEN], fitted.spec))
+    answers = in_batches(Forward(network), pictures)
+    passport = {
+        "format": FORMAT,
+        "recipe": fitted.recipe,
+        "backbone": fitted.backbone,
+        "pixels": fitted.spec.as_dict(),
+        "temperature": 1.0,
+        **facts,
+        "golden": [
+            {"png": _png(picture), "probabilities": [round(float(share), 6) for share in answer]}
+            for picture, answer in zip(pictures, answers, strict=True)
+        ],
+    }
+    model = onnx.load_from_string(network)
+    onnx.helper.set_model_props(model, {KEY: json.dumps(passport, ensure_ascii=False, sort_keys=True)})
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _png(picture: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()

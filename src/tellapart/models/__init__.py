@@ -1,0 +1,1 @@
+"""Models: networks, pretrained backbones, the training loop and the ladder's recipes."""

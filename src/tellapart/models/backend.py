@@ -1,0 +1,36 @@
+"""Keras, on the backend that is asked for or installed.
+
+`KERAS_BACKEND` decides; without it TensorFlow is taken where it is installed
+(the fastest of the three to train on a CPU), then PyTorch, then JAX. All
+modules that need Keras import it from here.
+"""
+
+import logging
+import os
+from importlib.util import find_spec
+
+from tellapart.errors import MissingExtraError, OptionError
+
+_MODULES = {"tensorflow": "tensorflow", "torch": "torch", "jax": "jax"}
+
+
+def _choose() -> None:
+    asked = os.environ.get("KERAS_BACKEND")
+    if asked is not None and asked not in _MODULES:
+        raise OptionError(f"KERAS_BACKEND is '{asked}'. Accepted: {', '.join(_MODULES)}.")
+    if asked is not None and find_spec(_MODULES[asked]) is None:
+        raise MissingExtraError(f"KERAS_BACKEND is '{asked}', but {asked}", "train" if asked == "tensorflow" else asked)
+    installed = [name for name, module in _MODULES.items() if find_spec(module) is not None]
+    if not installed or find_spec("keras") is None:
+        raise MissingExtraError("What training needs (Keras with TensorFlow, PyTorch or JAX)", "train")
+    os.environ.setdefault("KERAS_BACKEND", installed[0])
+    # TensorFlow and its compiler log start-up chatter to the terminal otherwise.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+_choose()
+
+import keras  # noqa: E402
+
+__all__ = ["keras"]

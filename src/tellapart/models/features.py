@@ -1,0 +1,175 @@
+"""What a frozen backbone makes of a photo, computed once and kept.
+
+The last activation maps of each photo are kept by the content of photo,
+weights and preprocessing, some photos a file, so that a later run with more
+photos computes the new ones only. Files are safetensors: plain arrays.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from tellapart.files import make_folder, write_bytes
+from tellapart.models.backbones import Backbone, build_backbone, cut_layer, output_of
+from tellapart.models.backend import keras
+from tellapart.models.forward import Forward, in_batches
+from tellapart.models.onnx_export import to_onnx
+from tellapart.models.weights import fingerprint, load_weights
+from tellapart.photos.batches import map_rows, pixels_of, write_rows
+from tellapart.photos.pixels import PixelSpec
+from tellapart.photos.scan import Photo, digest_of
+from tellapart.progress import Progress, track
+
+SHARD: Final = 64  # photos a file: at most 64 are computed again after a kill
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A backbone with its weights.
+
+    Attributes:
+        backbone: Its row of the table.
+        network: Keras model from preprocessed photos to its last activation maps.
+        spec: Size, geometry and scaling of its photos.
+        weights: SHA-256 of its weights file.
+    """
+
+    backbone: Backbone
+    network: Any
+    spec: PixelSpec
+    weights: str
+
+    @property
+    def key(self) -> str:
+        """What its features depend on: network, weights, size, geometry and scaling."""
+        return digest_of([self.backbone.name, self.weights, *map(str, self.spec.as_dict().values())])[:24]
+
+
+def load_pretrained(backbone: Backbone, size: int, path: Path) -> Pretrained:
+    """Build a backbone and load its weights; all of it frozen.
+
+    Raises:
+        WeightsError: The file is of another network.
+    """
+    network = build_backbone(backbone, size)
+    load_weights(network, path, backbone)
+    network.trainable = False
+    return Pretrained(backbone, network, PixelSpec(size, scaling=backbone.scaling), fingerprint(path))
+
+
+def photo_to(pretrained: Pretrained, network: Any) -> Any:
+    """Put the backbone's preprocessing in front of a network that takes its input.
+
+    Returns:
+        A Keras model from RGB photos, 0 to 255, to the network's output.
+    """
+    size = pretrained.spec.size
+    photo = keras.Input((size, size, 3), name="photo")
+    return keras.Model(photo, network(pretrained.backbone.preprocess(photo)))
+
+
+def pooled_features(
+    pretrained: Pretrained, root: Path, photos: Sequence[Photo], *, cache: Path, progress: Progress
+) -> np.ndarray:
+    """The mean of each channel of the last activation maps.
+
+    Returns:
+        Shape (photos, channels), float32.
+    """
+    folder = make_folder(cache / "features" / pretrained.key)
+    held = _held(folder)
+    missing = list({photo.content: photo for photo in photos if photo.content not in held}.values())
+    if missing:
+        forward = Forward(to_onnx(photo_to(pretrained, pretrained.network)))
+        maps = in_batches(forward, pixels_of(root, missing, pretrained.spec))
+        title = f"Features of {pretrained.backbone.name}"
+        _keep(folder, missing, track(maps, title, len(missing), progress))
+        held = _held(folder)
+    return _pooled(held, photos)
+
+
+def _held(folder: Path) -> dict[str, Path]:
+    """Which photo's maps lie in which file; a damaged file counts as missing."""
+    from safetensors import SafetensorError, safe_open
+
+    held: dict[str, Path] = {}
+    for path in sorted(folder.glob("[!.]*.safetensors")):
+        try:
+            with safe_open(path, framework="numpy") as file:
+                held.update(dict.fromkeys(file.keys(), path))
+        except SafetensorError:
+            path.unlink()  # our own cache: computed again
+    return held
+
+
+def _keep(folder: Path, photos: Sequence[Photo], maps: Iterator[np.ndarray]) -> None:
+    from safetensors.numpy import save
+
+    for start in range(0, len(photos), SHARD):
+        some = photos[start : start + SHARD]
+        shard = {photo.content: next(maps).astype(np.float16) for photo in some}
+        write_bytes(folder / f"{some[0].content[:32]}.safetensors", save(shard))
+
+
+def _pooled(held: dict[str, Path], photos: Sequence[Photo]) -> np.ndarray:
+    from safetensors import safe_open
+
+    means: dict[str, np.ndarray] = {}
+    wanted = {photo.content for photo in photos}
+    for path in sorted({held[content] for content in wanted}):
+        with safe_open(path, framework="numpy") as file:
+            for content in wanted.intersection(file.keys()):
+                means[content] = file.get_tensor(content).mean(axis=(0, 1), dtype=np.float32)
+    return np.stack([means[photo.content] for photo in photos])
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A backbone in two: the frozen lower part runs forward only, the upper part learns.
+
+    Attributes:
+        lower: From RGB photos, 0 to 255, to the activations at the cut.
+        upper: Keras model from those to the last maps; shares its layers with the backbone.
+        layer: Where it was cut.
+        shape: Of the activations there: rows, columns, channels.
+    """
+
+    lower: Forward
+    upper: Any
+    layer: str
+    shape: tuple[int, ...]
+
+
+def cut(pretrained: Pretrained) -> Cut:
+    """Cut a backbone below its last convolutional block."""
+    layer = cut_layer(pretrained.network, pretrained.backbone)
+    seam = output_of(layer)
+    lower = photo_to(pretrained, keras.Model(pretrained.network.input, seam))
+    return Cut(
+        Forward(to_onnx(lower)),
+        keras.Model(seam, pretrained.network.output),
+        layer.name,
+        tuple(seam.shape[1:]),
+    )
+
+
+def activations(
+    lower: Forward, pictures: Callable[[], Iterator[np.ndarray]], shape: tuple[int, ...], path: Path
+) -> np.ndarray:
+    """What the frozen lower part makes of some pictures, computed once and kept at `path`.
+
+    Args:
+        lower: The lower part of a backbone.
+        pictures: Gives the pictures, each (size, size, 3).
+        shape: Of the result: (pictures, rows, columns, channels).
+        path: A .npy file whose name holds everything that the result depends on.
+
+    Returns:
+        The activations, float16, mapped from disk.
+    """
+    if not path.exists():
+        write_rows(path, in_batches(lower, pictures()), shape, np.float16)
+    return map_rows(path)

@@ -1,0 +1,90 @@
+"""A Keras network as the bytes of an ONNX file.
+
+TensorFlow and PyTorch export themselves; JAX cannot, so the network is saved
+and exported by another process on one of those two.
+"""
+
+import logging
+import os
+import subprocess  # runs this very module in a fresh interpreter, nothing else
+import sys
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import onnx
+
+from tellapart.errors import MissingExtraError, TellapartError
+from tellapart.models.backend import keras
+
+INPUT: Final = "photo"
+OUTPUT: Final = "probabilities"
+
+
+def to_onnx(network: Any) -> bytes:
+    """Export a Keras network of one input and one output.
+
+    The file's input is called `photo`, its output `probabilities`, the first
+    axis of both `photos`; nothing in it depends on the time or on the machine.
+
+    Raises:
+        TellapartError: The export failed.
+    """
+    with TemporaryDirectory(prefix="tellapart-") as folder:
+        path = Path(folder) / "network.onnx"
+        if keras.backend.backend() == "jax":
+            _export_elsewhere(network, path)
+        else:
+            export(network, path)
+        model = onnx.load(path)
+    _name_ends(model)
+    model.producer_name, model.producer_version, model.doc_string = "tellapart", "", ""
+    model.graph.name, model.graph.doc_string = "tellapart", ""
+    for node in model.graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]  # PyTorch notes source lines and paths there
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def export(network: Any, path: Path) -> None:
+    """Export a network of the running backend, quietly."""
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the converters use calls that NumPy and PyTorch deprecate
+        network(keras.ops.zeros((1, *network.input_shape[1:])))  # a network must be called before export
+        network.export(str(path), format="onnx", verbose=False)
+
+
+def _export_elsewhere(network: Any, path: Path) -> None:
+    backend = next((name for name in ("tensorflow", "torch") if find_spec(name)), None)
+    if backend is None:
+        raise MissingExtraError("Export from JAX goes through TensorFlow, which", "train")
+    saved = path.with_suffix(".keras")
+    network.save(saved)
+    result = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", __name__, str(saved), str(path)],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        raise TellapartError(f"The export through {backend} failed: {result.stderr.strip()[-300:]}")
+
+
+def _name_ends(model: Any) -> None:
+    ends = {model.graph.input[0].name: INPUT, model.graph.output[0].name: OUTPUT}
+    for node in model.graph.node:
+        node.input[:] = [ends.get(name, name) for name in node.input]
+        node.output[:] = [ends.get(name, name) for name in node.output]
+    for end in (model.graph.input[0], model.graph.output[0]):
+        end.name = ends[end.name]
+        end.type.tensor_type.shape.dim[0].dim_param = "photos"
+    del model.graph.value_info[:]  # shapes in between; ONNX Runtime infers them
+
+
+if __name__ == "__main__":
+    export(keras.models.load_model(sys.argv[1]), Path(sys.argv[2]))

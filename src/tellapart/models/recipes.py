@@ -1,0 +1,177 @@
+"""The ladder: one row of a table and one short function a step."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tellapart.errors import UnknownNameError
+from tellapart.models import networks, transfer
+from tellapart.models.backend import keras
+from tellapart.models.features import Pretrained
+from tellapart.models.scratch import fit_from_scratch, trainable_parameters
+from tellapart.models.task import Fitted, Task
+from tellapart.models.training import History, Plan, Watcher
+from tellapart.models.tuning import AUGMENTED, fit_tuned
+from tellapart.photos.pixels import PixelSpec
+
+SCRATCH_SIZE: Final = 96
+PLAIN_PLAN: Final = Plan(epochs=40)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A step of the ladder.
+
+    Attributes:
+        name: As the user types it.
+        step: Its place.
+        title: For people.
+        asks: The question that it answers when it is held against the step before.
+        train: From a task to a trained model.
+        transfer: Whether it needs a backbone.
+    """
+
+    name: str
+    step: str
+    title: str
+    asks: str
+    train: Callable[[Task], Fitted]
+    transfer: bool = False
+
+
+def majority(task: Task) -> Fitted:
+    """Always the commonest class: the floor that every figure is read against."""
+    start = time.perf_counter()
+    labels = task.labels(task.train)
+    shares = np.bincount(labels, minlength=len(task.classes)) / len(labels)
+    size = task.options.image_size or SCRATCH_SIZE
+    seconds = {"features": 0.0, "train": time.perf_counter() - start}
+    train, valid = (np.tile(shares, (len(photos), 1)) for photos in (task.train, task.valid))
+    network = networks.majority(shares, size)
+    return Fitted("majority", network, PixelSpec(size, scaling="none"), History(), train, valid, seconds, 0)
+
+
+def baseline(task: Task) -> Fitted:
+    """A simple CNN from scratch, no augmentation, no dropout."""
+    network = networks.baseline(len(task.classes), task.options.image_size or SCRATCH_SIZE)
+    return fit_from_scratch(task, network, _capped(task, PLAIN_PLAN), Watcher("baseline", task.progress))
+
+
+def deeper(task: Task) -> Fitted:
+    """More convolution and max-pooling layers, trained as the baseline was."""
+    network = networks.deeper(len(task.classes), task.options.image_size or SCRATCH_SIZE)
+    return fit_from_scratch(task, network, _capped(task, PLAIN_PLAN), Watcher("deeper", task.progress))
+
+
+def augmented(task: Task) -> Fitted:
+    """The deeper CNN with augmentation and dropout."""
+    return AUGMENTED.fit(task, "augmented", task.options.image_size or SCRATCH_SIZE)
+
+
+def tuned(task: Task) -> Fitted:
+    """`augmented` with its hyper-parameters searched."""
+    return fit_tuned(task, task.options.image_size or SCRATCH_SIZE)
+
+
+def bottleneck(task: Task) -> Fitted:
+    """A small fully connected network on the features of a frozen backbone."""
+    pretrained = transfer.pretrained_for(task)
+    head = transfer.train_head(task, pretrained, "bottleneck")
+    return _transferred(task, pretrained, head, "bottleneck")
+
+
+def finetuned(task: Task) -> Fitted:
+    """That head on the backbone, and the last block unfrozen at a low learning rate."""
+    pretrained = transfer.pretrained_for(task)
+    head = transfer.train_head(task, pretrained, "finetuned, head")
+    block = transfer.train_last_block(task, pretrained, head, "finetuned")
+    fitted = _transferred(task, pretrained, head, "finetuned")
+    seconds = {what: head.seconds[what] + block.seconds[what] for what in head.seconds}
+    return Fitted(
+        **{
+            **vars(fitted),
+            "history": head.history + block.history,
+            "train": block.train,
+            "valid": block.valid,
+            "seconds": seconds,
+            "trainable_parameters": trainable_parameters(block.network),
+            "hyperparameters": {**vars(transfer.BLOCK_PLAN), "views": transfer.VIEWS},
+        }
+    )
+
+
+def _transferred(task: Task, pretrained: Pretrained, head: transfer.TrainedHead, name: str) -> Fitted:
+    return Fitted(
+        name,
+        transfer.with_head(pretrained, head.network),
+        pretrained.spec,
+        head.history,
+        head.train,
+        head.valid,
+        head.seconds,
+        trainable_parameters(head.network),
+        pretrained.backbone.name,
+        {**vars(_capped(task, transfer.HEAD_PLAN)), "dropout": transfer.HEAD_DROPOUT},
+    )
+
+
+def _capped(task: Task, plan: Plan) -> Plan:
+    return Plan(**{**vars(plan), "epochs": task.epochs(plan.epochs)})
+
+
+RECIPES: Final = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("majority", "0", "Always the commonest class", "What does no learning give?", majority),
+        Recipe("baseline", "1", "Simple CNN", "Does a simple CNN learn anything here?", baseline),
+        Recipe("deeper", "2", "Deeper CNN", "Did depth raise training accuracy?", deeper),
+        Recipe(
+            "augmented",
+            "3",
+            "Deeper CNN with augmentation and dropout",
+            "Did augmentation and dropout close the gap between training and test?",
+            augmented,
+        ),
+        Recipe("tuned", "4", "Tuned CNN", "Did tuning help?", tuned),
+        Recipe(
+            "bottleneck",
+            "5a",
+            "Frozen backbone",
+            "Did a pretrained backbone help?",
+            bottleneck,
+            transfer=True,
+        ),
+        Recipe(
+            "finetuned",
+            "5b",
+            "Fine-tuned backbone",
+            "Did training its last block help?",
+            finetuned,
+            transfer=True,
+        ),
+    )
+}
+
+
+def choose_recipes(names: str) -> tuple[Recipe, ...]:
+    """Read `all`, or names with commas, into recipes in the ladder's order.
+
+    Raises:
+        UnknownNameError: With the nearest names.
+    """
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    if not wanted or wanted == ["all"]:
+        return tuple(RECIPES.values())
+    for name in wanted:
+        if name not in RECIPES:
+            raise UnknownNameError("recipe", name, [*RECIPES, "all"])
+    return tuple(recipe for recipe in RECIPES.values() if recipe.name in wanted)
+
+
+def fit_recipe(recipe: Recipe, task: Task) -> Fitted:
+    """Train one step, from the task's seed alone: other steps before it change nothing."""
+    keras.utils.set_random_seed(task.options.seed)
+    return recipe.train(task)

@@ -1,0 +1,91 @@
+"""Training from scratch on photos, shared by the recipes that do so."""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import cache
+from os import cpu_count
+from typing import Any
+
+import numpy as np
+
+from tellapart.models.backend import keras
+from tellapart.models.task import Fitted, Task
+from tellapart.models.training import Plan, Watcher, train
+from tellapart.photos.augment import augment
+from tellapart.photos.batches import Batches, Fetch, decoded, rows_of
+from tellapart.photos.pixels import PixelSpec
+from tellapart.photos.scan import Photo
+
+VALIDATION_BATCH = 64
+
+
+def fit_from_scratch(task: Task, network: Any, plan: Plan, watcher: Watcher, *, strength: float = 0.0) -> Fitted:
+    """Train a network from photos to probabilities on the photos of a task.
+
+    Args:
+        task: Photos and settings.
+        network: Untrained, from photos (n, size, size, 3), 0 to 255.
+        plan: How it is trained.
+        watcher: Its name gives the recipe's.
+        strength: Of the augmentation; 0 for none.
+    """
+    spec = PixelSpec(network.input_shape[1], scaling="-1 to 1")
+    pixels = [pixels_for(task, photos, spec) for photos in (task.train, task.valid)]
+    fetch = augmented(pixels[0], strength) if strength else rows_of(pixels[0])
+    start = time.perf_counter()
+    parts = (
+        Batches(fetch, task.labels(task.train), plan.batch_size, task.options.seed),
+        Batches(rows_of(pixels[1]), task.labels(task.valid), VALIDATION_BATCH, 0, shuffle=False),
+    )
+    history = train(network, parts, plan, watcher)
+    seconds = time.perf_counter() - start
+    return Fitted(
+        watcher.name,
+        network,
+        spec,
+        history,
+        predict(network, pixels[0]),
+        predict(network, pixels[1]),
+        {"features": 0.0, "train": seconds},
+        trainable_parameters(network),
+        hyperparameters={**asdict(plan), "augmentation": strength},
+    )
+
+
+def pixels_for(task: Task, photos: Sequence[Photo], spec: PixelSpec) -> np.ndarray:
+    """The photos of a task at a network's size, (photos, size, size, 3), uint8."""
+    return decoded(task.root, photos, spec, cache=task.cache, progress=task.progress)
+
+
+def augmented(pixels: np.ndarray, strength: float) -> Fetch:
+    """A fetch that gives photos anew varied each time, as float32."""
+
+    def fetch(positions: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        generators = generator.spawn(len(positions))
+        varied = _pool().map(lambda place, own: augment(pixels[place], own, strength), positions, generators)
+        return np.stack(list(varied)).astype(np.float32)
+
+    return fetch
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    # Pillow's warp and NumPy's arithmetic release the interpreter's lock.
+    return ThreadPoolExecutor(cpu_count())
+
+
+def predict(network: Any, inputs: np.ndarray) -> np.ndarray:
+    """Probabilities (n, classes) of a Keras network, float32, some inputs at a time."""
+    some = range(0, len(inputs), VALIDATION_BATCH)
+    answers = [
+        network.predict_on_batch(np.asarray(inputs[start : start + VALIDATION_BATCH], dtype=np.float32))
+        for start in some
+    ]
+    return np.concatenate([keras.ops.convert_to_numpy(answer) for answer in answers])
+
+
+def trainable_parameters(network: Any) -> int:
+    """How many numbers training adjusts."""
+    return int(sum(np.prod(weight.shape) for weight in network.trainable_weights))

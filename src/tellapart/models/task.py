@@ -1,0 +1,101 @@
+"""What a recipe is given, and what it gives back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tellapart.models.backbones import Backbone
+from tellapart.models.training import History
+from tellapart.photos.batches import label_numbers
+from tellapart.photos.pixels import PixelSpec
+from tellapart.photos.scan import Photo
+from tellapart.progress import Progress, Silent
+
+
+@dataclass(frozen=True)
+class Options:
+    """The few settings that the user has; None leaves the recipe's own default.
+
+    Attributes:
+        seed: Fixes weights, order, augmentation and search.
+        image_size: In pixels.
+        epochs: A ceiling for every recipe.
+        backbone: For the transfer recipes.
+        weights: Its weights file.
+        budget: Seconds that the search of `tuned` may take.
+        trials: How many trials the search may make.
+    """
+
+    seed: int = 0
+    image_size: int | None = None
+    epochs: int | None = None
+    backbone: Backbone | None = None
+    weights: Path | None = None
+    budget: float = 300.0
+    trials: int = 30
+
+
+@dataclass(frozen=True)
+class Task:
+    """The photos to learn from, the settings, and where to keep things.
+
+    Attributes:
+        root: What the photos' paths are relative to.
+        classes: Their order is that of the outputs.
+        train: Photos to learn from.
+        valid: Photos to steer by.
+        options: The user's settings.
+        folder: The recipe's own folder, for the study of a search.
+        cache: Features and decoded photos.
+        progress: Where to tell how far it is.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    train: tuple[Photo, ...]
+    valid: tuple[Photo, ...]
+    options: Options
+    folder: Path
+    cache: Path
+    progress: Progress = field(default_factory=Silent)
+
+    def labels(self, photos: Sequence[Photo]) -> np.ndarray:
+        """Class numbers of photos, int64."""
+        return label_numbers(photos, self.classes)
+
+    def epochs(self, usual: int) -> int:
+        """The recipe's usual number of epochs, or the user's ceiling."""
+        return min(usual, self.options.epochs or usual)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained recipe.
+
+    Attributes:
+        recipe: Its name.
+        network: Keras model from RGB photos (n, size, size, 3), 0 to 255, to
+            probabilities (n, classes).
+        spec: How a photo becomes its input.
+        history: Its epochs.
+        train: Probabilities of the training photos, (photos, classes).
+        valid: Probabilities of the validation photos.
+        seconds: Spent on features and on training.
+        trainable_parameters: How many numbers this recipe adjusted.
+        backbone: The name of its backbone, where it has one.
+        hyperparameters: What it was trained with.
+    """
+
+    recipe: str
+    network: Any
+    spec: PixelSpec
+    history: History
+    train: np.ndarray
+    valid: np.ndarray
+    seconds: dict[str, float]
+    trainable_parameters: int
+    backbone: str | None = None
+    hyperparameters: dict[str, Any] = field(default_factory=dict)

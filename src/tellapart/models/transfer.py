@@ -1,0 +1,164 @@
+"""Transfer learning: a head on a frozen backbone, then its last block as well."""
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from os import cpu_count
+from typing import Any, Final
+
+import numpy as np
+
+from tellapart.errors import WeightsError
+from tellapart.models import networks
+from tellapart.models.backend import keras
+from tellapart.models.features import (
+    Cut,
+    Pretrained,
+    activations,
+    cut,
+    load_pretrained,
+    photo_to,
+    pooled_features,
+)
+from tellapart.models.scratch import VALIDATION_BATCH, predict
+from tellapart.models.task import Task
+from tellapart.models.training import History, Plan, Watcher, train
+from tellapart.photos.augment import augment
+from tellapart.photos.batches import Batches, Fetch, pixels_of, rows_of
+from tellapart.photos.scan import Photo, digest_of
+from tellapart.progress import track
+
+HEAD_PLAN: Final = Plan(epochs=60, learning_rate=1e-3, batch_size=32, patience=10)
+HEAD_DROPOUT: Final = 0.5
+BLOCK_PLAN: Final = Plan(epochs=20, learning_rate=5e-5, batch_size=32, patience=5)
+VIEWS: Final = 4  # of each training photo: as it is, and varied three times
+STRENGTH: Final = 1.0
+
+
+@dataclass(frozen=True)
+class TrainedHead:
+    """A head on pooled features, and what it was trained on."""
+
+    network: Any
+    history: History
+    train: np.ndarray
+    valid: np.ndarray
+    seconds: dict[str, float]
+
+
+def pretrained_for(task: Task) -> Pretrained:
+    """The task's backbone with its weights.
+
+    Raises:
+        WeightsError: No backbone or weights were resolved for the task.
+    """
+    backbone, path = task.options.backbone, task.options.weights
+    if backbone is None or path is None:
+        raise WeightsError("This recipe needs a backbone and its weights. Next: --backbone NAME")
+    return load_pretrained(backbone, task.options.image_size or backbone.image_size, path)
+
+
+def train_head(task: Task, pretrained: Pretrained, name: str) -> TrainedHead:
+    """Train the small fully connected network on the features of a frozen backbone."""
+    start = time.perf_counter()
+    features = [
+        pooled_features(pretrained, task.root, photos, cache=task.cache, progress=task.progress)
+        for photos in (task.train, task.valid)
+    ]
+    between = time.perf_counter()
+    head = networks.head(features[0].shape[1], len(task.classes), dropout=HEAD_DROPOUT)
+    plan = Plan(**{**vars(HEAD_PLAN), "epochs": task.epochs(HEAD_PLAN.epochs)})
+    parts = _parts(task, rows_of(features[0]), rows_of(features[1]), plan)
+    history = train(head, parts, plan, Watcher(name, task.progress))
+    seconds = {"features": between - start, "train": time.perf_counter() - between}
+    return TrainedHead(head, history, predict(head, features[0]), predict(head, features[1]), seconds)
+
+
+def with_head(pretrained: Pretrained, head: Any) -> Any:
+    """The whole network: preprocessing, backbone, pooling, head."""
+    maps = networks.pooled(pretrained.network)
+    return photo_to(pretrained, keras.Model(maps.input, head(maps.output)))
+
+
+def train_last_block(task: Task, pretrained: Pretrained, head: TrainedHead, name: str) -> TrainedHead:
+    """Train the last block of the backbone and the head together, at a low learning rate.
+
+    The frozen part below runs once over each of some varied copies of every
+    photo; an epoch then costs only the block that learns. Batch norms stay
+    frozen. Where no epoch lowers the validation loss, the head's own state stays.
+    """
+    start = time.perf_counter()
+    halves = cut(pretrained)
+    views = _views(task, pretrained, halves, task.train, VIEWS)
+    valid = _views(task, pretrained, halves, task.valid, 1)[:, 0]
+    between = time.perf_counter()
+    network = keras.Model(halves.upper.input, head.network(networks.pooled(halves.upper).output))
+    _unfreeze(halves.upper)
+    before = network.get_weights()
+    plan = Plan(**{**vars(BLOCK_PLAN), "epochs": task.epochs(BLOCK_PLAN.epochs)})
+    parts = _parts(task, _any_view(views), rows_of(valid), plan)
+    loss_before = _log_loss(predict(network, valid), task.labels(task.valid))
+    history = train(network, parts, plan, Watcher(name, task.progress))
+    if history.rows[history.best_epoch - 1].valid_loss >= loss_before:
+        network.set_weights(before)
+        history = History(history.rows, 0, "no epoch lowered the validation loss of the head")
+    return TrainedHead(
+        network,
+        history,
+        predict(network, views[:, 0]),
+        predict(network, valid),
+        {"features": between - start, "train": time.perf_counter() - between},
+    )
+
+
+def _parts(task: Task, train: Fetch, valid: Fetch, plan: Plan) -> tuple[Batches, Batches]:
+    return (
+        Batches(train, task.labels(task.train), plan.batch_size, task.options.seed),
+        Batches(valid, task.labels(task.valid), VALIDATION_BATCH, 0, shuffle=False),
+    )
+
+
+def _unfreeze(upper: Any) -> None:
+    for operation in upper.operations:
+        if isinstance(operation, keras.layers.Layer):
+            operation.trainable = not isinstance(operation, keras.layers.BatchNormalization)
+
+
+def _views(task: Task, pretrained: Pretrained, halves: Cut, photos: Sequence[Photo], n_views: int) -> np.ndarray:
+    """Activations below the cut, (photos, views, rows, columns, channels); view 0 is the photo as it is."""
+    key = digest_of(
+        [
+            pretrained.key,
+            halves.layer,
+            f"{n_views} {STRENGTH} {task.options.seed}",
+            *(p.content for p in photos),
+        ]
+    )
+
+    def pictures() -> Iterator[np.ndarray]:
+        with ThreadPoolExecutor(cpu_count()) as pool:
+            plain = pixels_of(task.root, photos, pretrained.spec)
+            for photo, picture in zip(photos, plain, strict=True):
+                seed = [task.options.seed, int(photo.content[:15], 16)]
+                generators = np.random.default_rng(seed).spawn(n_views - 1)
+                yield picture
+                yield from pool.map(lambda own, shown=picture: augment(shown, own, STRENGTH), generators)
+
+    n_pictures = len(photos) * n_views
+    told = lambda: track(pictures(), f"Below {halves.layer}", n_pictures, task.progress)  # noqa: E731
+    path = task.cache / "activations" / f"{key}.npy"
+    kept = activations(halves.lower, told, (n_pictures, *halves.shape), path)
+    return kept.reshape(len(photos), n_views, *halves.shape)
+
+
+def _any_view(views: np.ndarray) -> Fetch:
+    def fetch(positions: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        chosen = generator.integers(views.shape[1], size=len(positions))
+        return np.asarray(views[positions, chosen], dtype=np.float32)
+
+    return fetch
+
+
+def _log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    return float(-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-7)).mean())

@@ -1,0 +1,183 @@
+"""Pretrained weights: found, fetched, checked and loaded.
+
+Address and MD5 of each file are those that Keras itself pins. Keras' own
+cache is read; a file in it with the wrong MD5 is named and left alone
+(`keras.utils.get_file` would delete it). What has to be fetched goes into the
+weight store (`TELLAPART_WEIGHTS`), to a temporary name first.
+"""
+
+import hashlib
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tellapart.errors import WeightsError
+from tellapart.files import cache_folder, whole_file
+from tellapart.models.backbones import Backbone
+from tellapart.progress import Progress
+
+_CHUNK: Final = 1 << 20
+_SECONDS: Final = 20  # without a byte before a connection is given up
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A file of pretrained weights as Keras pins it."""
+
+    name: str
+    address: str
+    md5: str
+
+
+def weights_path(backbone: Backbone, given: Path | None, progress: Progress) -> Path:
+    """The weights of a backbone: the file given, else Keras' cache, the store, the network.
+
+    Raises:
+        WeightsError: They cannot be had; the message says what would help.
+    """
+    if given is not None:
+        if not given.is_file():
+            raise WeightsError(f"There is no weights file {given}. Accepted: a .h5 or .weights.h5 file.")
+        return given
+    pinned = pinned_file(backbone)
+    stored = weight_store() / pinned.name
+    for candidate in (stored, _keras_cache() / pinned.name):
+        if candidate.is_file():
+            if _md5(candidate) == pinned.md5:
+                return candidate
+            progress.note(f"{candidate} is damaged (its MD5 is not {pinned.md5}); it is left alone and not used.")
+    _fetch(backbone, pinned, stored, progress)
+    return stored
+
+
+def weight_store() -> Path:
+    """The folder of fetched weights: `TELLAPART_WEIGHTS`, else a folder in the cache."""
+    return Path(os.environ.get("TELLAPART_WEIGHTS") or cache_folder() / "weights")
+
+
+def load_weights(network: Any, path: Path, backbone: Backbone) -> None:
+    """Load a weights file into a backbone without its dense layers.
+
+    Raises:
+        WeightsError: The file is damaged or of another network.
+    """
+    held = _numbers_in(path)
+    needed = int(network.count_params())
+    complaint = (
+        f"{path} does not fit {backbone.name}: it holds {held:,} numbers, and {backbone.name} without its "
+        f"dense layers has {needed:,}. Next: give the file of {backbone.name} whose name ends in notop, "
+        "or name its network with --backbone."
+    )
+    if held != needed:
+        raise WeightsError(complaint)
+    try:
+        network.load_weights(str(path))
+    except (ValueError, KeyError, OSError, AttributeError) as problem:
+        raise WeightsError(complaint) from problem
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of a weights file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def pinned_file(backbone: Backbone) -> WeightsFile:
+    """Name, address and MD5 of a backbone's ImageNet weights, asked of Keras itself."""
+    with _asking() as asked:
+        square = (backbone.image_size, backbone.image_size, 3)
+        backbone.constructor()(include_top=False, weights="imagenet", input_shape=square)
+    return asked[0]
+
+
+class _AskedError(Exception):
+    """Ends Keras' constructor at the point where it would fetch its file."""
+
+
+@contextmanager
+def _asking() -> Iterator[list[WeightsFile]]:
+    """Catch the one `get_file` call of a `keras.applications` constructor.
+
+    Keras has no public table of these files; source: keras/src/applications/*.py, which
+    all call `file_utils.get_file(name, address, cache_subdir=..., file_hash=...)`.
+    """
+    from keras.src.utils import file_utils
+
+    asked: list[WeightsFile] = []
+    genuine = file_utils.get_file
+
+    def note(fname: str, origin: str, **how: Any) -> None:
+        asked.append(WeightsFile(fname, origin, str(how.get("file_hash") or how.get("md5_hash"))))
+        raise _AskedError
+
+    file_utils.get_file = note
+    try:
+        yield asked
+    except _AskedError:
+        pass
+    finally:
+        file_utils.get_file = genuine
+
+
+def _keras_cache() -> Path:
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def _fetch(backbone: Backbone, pinned: WeightsFile, target: Path, progress: Progress) -> None:
+    remedies = (
+        f"Next: download {pinned.address} elsewhere and give it with --weights FILE, or leave the transfer "
+        "steps out: --recipes majority,baseline,deeper,augmented,tuned"
+    )
+    if os.environ.get("TELLAPART_OFFLINE") == "1":
+        raise WeightsError(f"The weights of {backbone.name} are not here, and TELLAPART_OFFLINE is 1. {remedies}")
+    try:
+        with whole_file(target) as temporary:
+            _download(pinned.address, temporary, progress, f"Fetching {pinned.name}")
+            if _md5(temporary) != pinned.md5:
+                raise WeightsError(
+                    f"What came from {pinned.address} is not {pinned.name} (wrong MD5); it was not kept. {remedies}"
+                )
+    except (urllib.error.URLError, TimeoutError, ConnectionError, OSError) as problem:
+        reason = getattr(problem, "reason", problem)
+        raise WeightsError(f"The weights of {backbone.name} cannot be fetched ({reason}). {remedies}") from problem
+
+
+def _download(address: str, path: Path, progress: Progress, title: str) -> None:
+    # The address is one that Keras pins; a proxy is taken from the usual environment variables.
+    with urllib.request.urlopen(address, timeout=_SECONDS) as answer, path.open("wb") as file:  # noqa: S310
+        total = int(answer.headers.get("Content-Length") or 0)
+        with progress.bar(title, total) as bar:
+            while chunk := answer.read(_CHUNK):
+                file.write(chunk)
+                bar.advance(len(chunk))
+
+
+def _numbers_in(path: Path) -> int:
+    """How many weights an HDF5 file holds, an optimizer's left out."""
+    import h5py
+
+    total = 0
+
+    def count(name: str, item: Any) -> None:
+        nonlocal total
+        if isinstance(item, h5py.Dataset) and not name.startswith("optimizer") and item.dtype.kind == "f":
+            total += item.size
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(count)
+    except OSError as problem:
+        raise WeightsError(
+            f"{path} is not a complete HDF5 file ({problem}). Accepted: a Keras .h5 or .weights.h5 file."
+        ) from problem
+    return total

@@ -1,0 +1,1 @@
+"""Photos: found, decoded, checked, split, and turned into batches."""

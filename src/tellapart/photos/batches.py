@@ -1,0 +1,111 @@
+"""Photos as arrays: decoded once at a network's size, then dealt out in batches."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from os import cpu_count
+from pathlib import Path
+
+import numpy as np
+
+from tellapart.files import whole_file
+from tellapart.photos.decode import decode
+from tellapart.photos.pixels import PixelSpec, to_pixels
+from tellapart.photos.scan import Photo, digest_of
+from tellapart.progress import Progress, track
+
+Fetch = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+def decoded(root: Path, photos: Sequence[Photo], spec: PixelSpec, *, cache: Path, progress: Progress) -> np.ndarray:
+    """The photos at a network's size, decoded once and kept in `cache/pixels`.
+
+    Returns:
+        Shape (photos, size, size, 3), uint8, RGB, mapped from disk and read-only.
+    """
+    key = digest_of([f"{spec.size} {spec.geometry}", *(photo.content for photo in photos)])
+    path = cache / "pixels" / f"{key}.npy"
+    if not path.exists():
+        title = f"Decoding at {spec.size} pixels"
+        pictures = track(pixels_of(root, photos, spec), title, len(photos), progress)
+        write_rows(path, pictures, (len(photos), spec.size, spec.size, 3), np.uint8)
+    return map_rows(path)
+
+
+def write_rows(path: Path, rows: Iterable[np.ndarray], shape: tuple[int, ...], kind: type) -> None:
+    """Write an array row by row, whole, in NumPy's own format.
+
+    Not through a memory map: on a full disk that ends the process.
+    """
+    header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for row in rows:
+            file.write(row.astype(kind, copy=False).tobytes())
+
+
+def map_rows(path: Path) -> np.ndarray:
+    """Map an array that `write_rows` wrote; nothing of it is read before it is used."""
+    return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+
+
+def pixels_of(root: Path, photos: Sequence[Photo], spec: PixelSpec) -> Iterator[np.ndarray]:
+    """Decode photos in order, on every core.
+
+    Yields:
+        Shape (size, size, 3), uint8, RGB.
+    """
+    # Pillow releases the interpreter's lock while it decodes and resizes.
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        yield from pool.map(lambda photo: to_pixels(decode(root / photo.path), spec), photos)
+
+
+@dataclass
+class Batches:
+    """Batches of one part, shuffled anew in each epoch and fixed by the seed.
+
+    Attributes:
+        fetch: Gives the inputs for an array of positions; the generator is for augmentation.
+        labels: Class numbers, one a photo.
+        batch_size: Photos a batch; the last one of an epoch may be smaller.
+        seed: Fixes order and augmentation.
+        shuffle: Whether the order changes from epoch to epoch.
+    """
+
+    fetch: Fetch
+    labels: np.ndarray
+    batch_size: int
+    seed: int
+    shuffle: bool = True
+    epoch: int = field(default=0, init=False)
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.labels) / self.batch_size)
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        order = np.arange(len(self.labels))
+        if self.shuffle:
+            np.random.default_rng([self.seed, self.epoch]).shuffle(order)
+        positions = order[number * self.batch_size : (number + 1) * self.batch_size]
+        generator = np.random.default_rng([self.seed, self.epoch, number])
+        return self.fetch(positions, generator), self.labels[positions]
+
+    def next_epoch(self) -> None:
+        """Move on to the next order and the next augmentations."""
+        self.epoch += 1
+
+
+def rows_of(inputs: np.ndarray) -> Fetch:
+    """A fetch that gives rows of an array as they are, as float32."""
+
+    def fetch(positions: np.ndarray, generator: np.random.Generator) -> np.ndarray:  # noqa: ARG001
+        return np.asarray(inputs[positions], dtype=np.float32)
+
+    return fetch
+
+
+def label_numbers(photos: Sequence[Photo], classes: Sequence[str]) -> np.ndarray:
+    """Class numbers of photos, int64, by position in `classes`."""
+    number_of = {label: number for number, label in enumerate(classes)}
+    return np.array([number_of[photo.label] for photo in photos], dtype=np.int64)

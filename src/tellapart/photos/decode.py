@@ -1,0 +1,113 @@
+"""The one decoder: a photo file in, upright RGB pixels out.
+
+Training, evaluation, prediction and the server all read photos through
+`decode`, so that a photo looks the same to each of them.
+"""
+
+import io
+import warnings
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from tellapart.errors import UnreadablePhotoError
+
+# MPO is left out on purpose: Pillow's JPEG reader opens such files by itself,
+# and naming MPO here makes `Image.open` raise KeyError.
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+SUFFIXES: Final = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"}
+)
+MEGAPIXELS: Final = 50
+# Pillow warns of corrupt EXIF, odd palettes and the like while it decodes; each photo is
+# either decoded or named with its reason, and a warning for each is only noise. Filters
+# cannot be set around one call, as decoding runs in threads.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+_SAMPLE_16_BIT: Final = frozenset({"I;16", "I;16L", "I;16B", "I;16N", "I"})
+
+
+def decode(source: Path | bytes) -> Image.Image:
+    """Decode a photo: first frame, EXIF orientation applied once, RGB, transparency on white.
+
+    Args:
+        source: A file, or the bytes of one.
+
+    Returns:
+        An RGB picture that no longer depends on the file.
+
+    Raises:
+        UnreadablePhotoError: The file is missing, empty, damaged, truncated, of
+            another format, or over 50 megapixels.
+    """
+    content = source if isinstance(source, bytes) else read(source)
+    if not content:
+        raise UnreadablePhotoError("the file is empty")
+    try:
+        return _decode(content)
+    except UnreadablePhotoError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as problem:
+        raise UnreadablePhotoError(f"larger than {MEGAPIXELS} megapixels") from problem
+    except Exception as problem:
+        # Pillow's readers meet hostile bytes with nearly any exception (struct.error,
+        # KeyError, ZeroDivisionError, MemoryError); each means "cannot be read".
+        reason = " ".join(str(problem).split())[:120] or type(problem).__name__
+        raise UnreadablePhotoError(f"truncated or damaged ({reason})") from problem
+
+
+def read(path: Path) -> bytes:
+    """Read a photo's bytes.
+
+    Raises:
+        UnreadablePhotoError: There is no such file, or it may not be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise UnreadablePhotoError((problem.strerror or str(problem)).lower()) from problem
+
+
+def _decode(content: bytes) -> Image.Image:
+    try:
+        image: Image.Image = Image.open(io.BytesIO(content), formats=FORMATS)
+    except UnidentifiedImageError:
+        raise UnreadablePhotoError(f"not a photo in an accepted format ({', '.join(FORMATS)})") from None
+    with image:
+        pixels = image.width * image.height
+        if pixels > MEGAPIXELS * 1_000_000:
+            raise UnreadablePhotoError(f"{pixels / 1e6:.0f} megapixels; at most {MEGAPIXELS} are accepted")
+        image.load()
+        return _to_rgb(_upright(image))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # a damaged EXIF block: the photo is taken as it stands
+        return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode in _SAMPLE_16_BIT or image.mode == "F":
+        return _grey_to_rgb(np.asarray(image))
+    if image.mode == "P" or image.mode.endswith(("A", "a")) or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    # `convert` gives the same object back for RGB; the copy frees it from the file.
+    return image.copy() if image.mode == "RGB" else image.convert("RGB")
+
+
+def _grey_to_rgb(samples: np.ndarray) -> Image.Image:
+    """Bring 16-bit, 32-bit and float grey samples to 8 bits."""
+    values = np.nan_to_num(samples.astype(np.float64), posinf=0.0, neginf=0.0)
+    top = float(values.max(initial=0.0))
+    if samples.dtype.kind == "f":
+        scale = 255.0 if top <= 1.0 else 1.0
+    else:
+        scale = 255.0 / 65535.0 if top > 255.0 or samples.dtype.itemsize == 2 else 1.0
+    grey = np.clip(np.rint(values * scale), 0, 255).astype(np.uint8)
+    return Image.fromarray(grey).convert("RGB")

@@ -1,0 +1,162 @@
+"""Open every listed file once, and keep what can be decoded.
+
+A file that cannot be read is named, with the reason, and left out: never
+replaced, never a crash.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from os import cpu_count
+from pathlib import Path
+
+from tellapart.errors import PhotosError, UnreadablePhotoError
+from tellapart.photos.decode import SUFFIXES, decode, read
+from tellapart.photos.listing import LeftOut, Listed, list_photos
+from tellapart.progress import Progress, Silent, track
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo that can be decoded.
+
+    Attributes:
+        path: Relative to the source's root, with forward slashes.
+        label: The name of its class.
+        content: SHA-256 of the file's bytes.
+        pixels: SHA-256 of the decoded pixels; equal for exact duplicates.
+        width: Upright width in pixels.
+        height: Upright height in pixels.
+        part: train, valid or test where the source says so, else "".
+    """
+
+    path: str
+    label: str
+    content: str
+    pixels: str
+    width: int
+    height: int
+    part: str = ""
+
+
+@dataclass(frozen=True)
+class Photos:
+    """The usable photos of a source, in the order of their paths.
+
+    Attributes:
+        root: What all paths are relative to.
+        items: The photos.
+        excluded: Photos that were meant and cannot be read.
+        skipped: Files that are not photos.
+    """
+
+    root: Path
+    items: tuple[Photo, ...]
+    excluded: tuple[LeftOut, ...]
+    skipped: tuple[LeftOut, ...]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names, sorted."""
+        return tuple(sorted({photo.label for photo in self.items}))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many photos each class has."""
+        tally = Counter(photo.label for photo in self.items)
+        return {label: tally[label] for label in self.classes}
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of labels and contents; names and order of the files do not matter."""
+        return digest_of(sorted(f"{photo.label}\0{photo.content}" for photo in self.items))
+
+
+def digest_of(lines: Sequence[str]) -> str:
+    """SHA-256 of some lines, as hexadecimal."""
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def scan(source: Path, progress: Progress | None = None) -> Photos:
+    """Find and open every photo of a source.
+
+    Args:
+        source: A folder of class folders, a CSV table, or an `imagefolder`.
+        progress: Where to tell how far it is.
+
+    Raises:
+        PhotosError: No usable source, no readable photo, or fewer than two classes.
+    """
+    listing = list_photos(source)
+    seen = track(
+        _inspect_all(listing.root, listing.listed),
+        "Opening every photo",
+        len(listing.listed),
+        progress or Silent(),
+    )
+    items: list[Photo] = []
+    excluded: list[LeftOut] = []
+    skipped = list(listing.skipped)
+    for path, found in seen:
+        if isinstance(found, Photo):
+            items.append(found)
+        elif path.suffix.lower() in SUFFIXES or _was_asked_for(source):
+            excluded.append(found)
+        else:
+            skipped.append(LeftOut(found.path, "not a photo"))
+    photos = Photos(listing.root, tuple(sorted(items, key=_by_path)), tuple(excluded), tuple(skipped))
+    _check(source, photos)
+    return photos
+
+
+def _by_path(photo: Photo) -> str:
+    return photo.path
+
+
+def _was_asked_for(source: Path) -> bool:
+    """A row of a table names its file on purpose, whatever its suffix."""
+    return source.is_file()
+
+
+def _inspect_all(root: Path, listed: Sequence[Listed]) -> Iterator[tuple[Path, Photo | LeftOut]]:
+    # Pillow and hashlib release the interpreter's lock, so threads use every core.
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        yield from pool.map(lambda item: _inspect(root, item), listed)
+
+
+def _inspect(root: Path, item: Listed) -> tuple[Path, Photo | LeftOut]:
+    path = root / item.path
+    try:
+        item.path.encode("utf-8")
+    except UnicodeEncodeError:
+        shown = item.path.encode("utf-8", "backslashreplace").decode()
+        return path, LeftOut(shown, "the file name is not valid UTF-8; rename the file")
+    try:
+        content = read(path)
+        image = decode(content)
+    except UnreadablePhotoError as problem:
+        return path, LeftOut(item.path, str(problem))
+    pixels = hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
+    digest = hashlib.sha256(content).hexdigest()
+    return path, Photo(item.path, item.label, digest, pixels, image.width, image.height, item.part)
+
+
+def _check(source: Path, photos: Photos) -> None:
+    left_out = len(photos.excluded)
+    if not photos.items:
+        reason = f" ({left_out} could not be read, the first: {_told(photos.excluded[0])})" if left_out else ""
+        raise PhotosError(
+            f"{source} holds no readable photo{reason}. "
+            "Accepted: JPEG, PNG, WebP, BMP, GIF, TIFF. Next: check the path and the files."
+        )
+    if len(photos.classes) < 2:
+        raise PhotosError(
+            f"{source} holds one class only, '{photos.classes[0]}'. Accepted: two or more class folders. "
+            "Next: name the folder above it, or add a folder of photos of something else."
+        )
+
+
+def _told(left_out: LeftOut) -> str:
+    return f"{left_out.path}: {left_out.reason}"

@@ -1,0 +1,1 @@
+"""Report: figures and the page, made from a run folder alone."""

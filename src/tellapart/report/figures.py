@@ -1,0 +1,89 @@
+"""All figures of a run: each one a function from plain data to a matplotlib Figure.
+
+Every figure is legible on a phone (360 pixels wide) and in greyscale.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tellapart.files import make_folder
+from tellapart.report.curves import column, curves
+from tellapart.report.lettering import drawable, font, wrapped
+from tellapart.report.matrix import confusion
+from tellapart.report.run_folder import RunFolder
+from tellapart.report.steps import ladder
+from tellapart.report.style import INK, SMALL, new_figure, put_title, save_figure
+from tellapart.report.trials import tuning_history, tuning_importance, with_loss
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+__all__ = [
+    "augmentation",
+    "confusion",
+    "curves",
+    "draw_figures",
+    "ladder",
+    "save_figure",
+    "tuning_history",
+    "tuning_importance",
+]
+
+_TILES_A_ROW = 3
+
+
+def augmentation(tiles: "Sequence[tuple[str, NDArray[np.uint8]]]") -> "Figure":
+    """Draw one photo under each augmentation, side by side.
+
+    Args:
+        tiles: (title, photo); each photo is RGB of shape (height, width, 3).
+    """
+    rows = -(-max(len(tiles), 1) // _TILES_A_ROW)
+    tallest = max((photo.shape[0] / photo.shape[1] for _, photo in tiles), default=1.0)
+    figure = new_figure(0.6 + (0.55 + 1.8 * tallest) * rows)
+    places = list(figure.subplots(rows, _TILES_A_ROW, squeeze=False).flat)
+    for place in places:
+        place.set_axis_off()
+    for place, (title, photo) in zip(places, tiles, strict=False):
+        place.imshow(photo)
+        place.set_title(wrapped(drawable(title), 19), color=INK, **font(SMALL))
+    put_title(places[0], "Augmentation: one photo, as training shows it", whole=True)
+    return figure
+
+
+def draw_figures(run: RunFolder) -> list[Path]:
+    """Draw all figures that the data of a run folder allow into its `figures/`.
+
+    Returns:
+        The files written. Files that fit drew itself, such as augmentation.png, stay as they are.
+
+    Raises:
+        StorageError: No space, no permission.
+    """
+    target = make_folder(run.path / "figures")
+    return [save_figure(figure, target / f"{name}.png") for name, figure in _figures(run)]
+
+
+def _figures(run: RunFolder) -> "Iterator[tuple[str, Figure]]":
+    if any(recipe["name"] != "majority" for recipe in run.recipes):
+        yield "ladder", ladder(run.recipes, best=run.best["name"])
+    for recipe in run.recipes:
+        yield from _figures_of(run, recipe)
+    trials = run.table("recipes", "tuned", "trials.csv")
+    if with_loss(trials, "COMPLETE") or with_loss(trials, "PRUNED"):
+        yield "tuning_history", tuning_history(trials)
+    importance = run.table("recipes", "tuned", "importance.csv")
+    if any(share > 0 for share in column(importance, "importance")):
+        yield "tuning_importance", tuning_importance(importance)
+
+
+def _figures_of(run: RunFolder, recipe: dict[str, Any]) -> "Iterator[tuple[str, Figure]]":
+    name = recipe["name"]
+    title = str(recipe["title"] or name.capitalize())
+    history = run.table("recipes", name, "history.csv")
+    if history and name != "majority":
+        yield f"curves_{name}", curves(title, history, best_epoch=recipe["best_epoch"])
+    yield f"confusion_{name}", confusion(title, recipe["test"]["confusion"], run.results["photos"]["classes"])

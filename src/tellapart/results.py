@@ -1,0 +1,123 @@
+"""results.json: what a run found, put together from what its steps left."""
+
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tellapart.climb import Climb
+from tellapart.evaluation.comparison import Comparison, compare_all
+from tellapart.evaluation.lessons import Step, lesson
+from tellapart.evaluation.metrics import Score, TestScore
+from tellapart.files import read_csv
+from tellapart.models.recipes import Recipe
+
+_PACKAGES = (
+    "tellapart",
+    "keras",
+    "tensorflow",
+    "tensorflow-cpu",
+    "torch",
+    "jax",
+    "numpy",
+    "onnxruntime",
+    "pillow",
+)
+
+
+def put_together(climb: Climb, recipes: Sequence[Recipe], entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Everything that results.json holds, format 1."""
+    pairs = compare_all({entry["name"]: _correct(climb.run, entry["name"]) for entry in entries})
+    for place, (recipe, entry) in enumerate(zip(recipes, entries, strict=True)):
+        before = (recipes[place - 1], entries[place - 1]) if place else None
+        entry["lesson"] = _lesson(before, (recipe, entry), pairs)
+    return {
+        "format": 1,
+        "seed": climb.options.seed,
+        "photos": _photos(climb),
+        "split": {
+            "train": len(climb.split.train),
+            "valid": len(climb.split.valid),
+            "test": len(climb.split.test),
+            "fingerprint": climb.split.fingerprint,
+        },
+        "recipes": entries,
+        "comparisons": [asdict(pair) for pair in pairs],
+        "best": choose(entries),
+        "model": "model.onnx",
+        "environment": environment(),
+    }
+
+
+def choose(entries: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """The recipe with the highest validation accuracy; of equal ones the lower log loss, then the cheaper."""
+    places = range(len(entries))
+    order = sorted(
+        places,
+        key=lambda place: (-entries[place]["valid"]["accuracy"], entries[place]["valid"]["log_loss"], place),
+    )
+    best = entries[order[0]]
+    valid = best["valid"]
+    why = f"{best['name']} has the highest accuracy on the {valid['n']} validation photos ({valid['accuracy']:.1%})"
+    ties = [entries[place]["name"] for place in order[1:] if entries[place]["valid"]["accuracy"] == valid["accuracy"]]
+    if ties:
+        why += f", as {' and '.join(ties)} has, and of these the lowest log loss ({valid['log_loss']:.3f})"
+    elif len(order) > 1:
+        second = entries[order[1]]
+        why += f", before {second['name']} ({second['valid']['accuracy']:.1%})"
+    return {"recipe": best["name"], "why": why + "; the test photos had no part in the choice."}
+
+
+def environment() -> dict[str, Any]:
+    """Versions and machine, for whoever wants the same figures again."""
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        "python": sys.version.split()[0],
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "backend": os.environ.get("KERAS_BACKEND", ""),
+        "packages": versions,
+    }
+
+
+def _photos(climb: Climb) -> dict[str, Any]:
+    photos = climb.photos
+    return {
+        "classes": list(photos.classes),
+        "counts": photos.counts,
+        "excluded": [asdict(item) for item in photos.excluded],
+        "skipped": [asdict(item) for item in photos.skipped],
+        "duplicate_groups": len(set(climb.split.groups.values())),
+        "fingerprint": photos.fingerprint,
+    }
+
+
+def _correct(run: Path, name: str) -> np.ndarray:
+    rows = sorted(read_csv(run / "recipes" / name / "predictions.csv"), key=lambda row: row["path"])
+    return np.array([row["class"] == row["predicted"] for row in rows])
+
+
+def _lesson(
+    before: tuple[Recipe, dict[str, Any]] | None,
+    now: tuple[Recipe, dict[str, Any]],
+    pairs: Sequence[Comparison],
+) -> str:
+    if before is None:
+        return lesson(None, _step(*now), None)
+    pair = next(pair for pair in pairs if (pair.a, pair.b) == (before[0].name, now[0].name))
+    return lesson(_step(*before), _step(*now), pair)
+
+
+def _step(recipe: Recipe, entry: dict[str, Any]) -> Step:
+    return Step(recipe.name, recipe.asks, Score(**entry["train"]), TestScore(**entry["test"]))

@@ -1,0 +1,188 @@
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_run import ODD_CLASSES, build_run
+
+from tellapart.errors import RunFolderError
+from tellapart.report.page import write_report
+
+_SECTIONS = ["ladder", "steps", "comparisons", "tuning", "augmentation", "data", "environment"]
+_VOID = {"meta", "link", "img", "br", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Collects what the tests ask about, and complains about unbalanced tags."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", "".join(self.words))
+
+    def values(self, attribute: str) -> list[str]:
+        return [value for _, attrs in self.tags if (value := attrs.get(attribute)) is not None]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = build_run(tmp_path_factory.mktemp("runs") / "first")
+    write_report(run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def page(run: Path) -> Page:
+    return Page(run / "report.html")
+
+
+def bare_copy(run: Path, target: Path, **change: Any) -> Path:
+    results = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    target.mkdir(parents=True, exist_ok=True)
+    (target / "results.json").write_text(json.dumps({**results, **change}), encoding="utf-8")
+    return target
+
+
+def test_the_fake_run_keeps_the_contract(run: Path) -> None:
+    check = Path("/work/shared/contract/check_run.py")
+    if not check.is_file():
+        pytest.skip("the contract lies beside the project, not in it")
+    done = subprocess.run([sys.executable, str(check), str(run)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_all_sections_stand_in_their_order(page: Page) -> None:
+    ids = page.values("id")
+    assert [name for name in ids if name in _SECTIONS] == _SECTIONS
+    assert all(count == 1 for count in Counter(ids).values())
+    links = [value[1:] for value in page.values("href") if value.startswith("#")]
+    assert set(links) <= set(ids)
+
+
+def test_the_first_screen_says_what_how_good_why_and_next(page: Page, run: Path) -> None:
+    first = page.text[: page.text.index("The ladder: what each step buys")]
+    for said in ("4 classes", "252 photos", "52 test photos", "92.3 %", "80.3 % to", "Macro F1 0.9"):
+        assert said in first
+    assert "cheapest of those that cannot be told apart" in first
+    assert f"tellapart predict {run}/model.onnx PHOTO" in first
+
+
+def test_every_step_and_every_figure_is_there(page: Page, run: Path) -> None:
+    for step in ("Step 0", "Step 1: Simple CNN", "Step 4: Tuned CNN", "Step 5b: Fine-tuned backbone"):
+        assert step in page.text
+    images = [attrs for tag, attrs in page.tags if tag == "img"]
+    assert len(images) == len(list((run / "figures").glob("*.png"))) == 17
+    assert all(len(image["alt"] or "") > 20 for image in images)
+    assert sum(tag == "figcaption" for tag, _ in page.tags) == len(images)
+    for said in (
+        "cannot be told from bottleneck",
+        "18 trials",
+        "12 groups",
+        "not a photo",
+        "budget of 30",
+        "3.11.7",
+    ):
+        assert said in page.text
+
+
+def test_nothing_is_loaded_from_elsewhere(run: Path, page: Page) -> None:
+    html = (run / "report.html").read_text(encoding="utf-8")
+    assert "http://" not in html
+    assert "https://" not in html
+    assert all(source.startswith("data:image/png;base64,") for source in page.values("src"))
+    assert all(link.startswith(("#", "data:")) for link in page.values("href"))
+    assert not {tag for tag, _ in page.tags} & {"script", "iframe", "object", "form"}
+    assert not page.values("style")
+    policy = next(attrs["content"] for _, attrs in page.tags if attrs.get("http-equiv"))
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+
+
+def test_headings_and_landmarks_are_in_order(page: Page) -> None:
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    names = [tag for tag, _ in page.tags]
+    assert [names.count(tag) for tag in ("header", "nav", "main", "footer")] == [1, 1, 1, 1]
+
+
+def test_markup_in_names_is_shown_as_text(tmp_path: Path) -> None:
+    page = Page(write_report(build_run(tmp_path / "a b <i>", ODD_CLASSES)))
+    assert not {tag for tag, _ in page.tags} & {"script", "i", "b"}
+    for said in ("<script>alert(1)</script>", "椅子", "😀 emoji 🚀", "bed/<b>broken</b>.jpg"):
+        assert said in page.text
+    assert f"tellapart predict '{tmp_path}/a b <i>/model.onnx' PHOTO" in page.text
+
+
+def test_the_same_run_gives_the_same_bytes(run: Path) -> None:
+    before = (run / "report.html").read_bytes()
+    assert write_report(run).read_bytes() == before
+
+
+def test_results_alone_are_enough(run: Path, tmp_path: Path) -> None:
+    results = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    optional = ("title", "lesson", "best_epoch", "stopped", "hyperparameters", "backbone")
+    recipes = [{k: v for k, v in recipe.items() if k not in optional} for recipe in results["recipes"]]
+    photos = {key: results["photos"][key] for key in ("classes", "counts")}
+    bare = bare_copy(run, tmp_path / "bare", recipes=recipes, photos=photos, comparisons=[], notes=[])
+    page = Page(write_report(bare))
+    assert [name for name in page.values("id") if name in _SECTIONS] == [
+        "ladder",
+        "steps",
+        "data",
+        "environment",
+    ]
+    assert "No file was left out" in page.text
+
+
+def test_folds_are_told(run: Path, tmp_path: Path) -> None:
+    split = {"train": 0, "valid": 0, "test": 52, "folds": 5, "fingerprint": "1" * 64}
+    page = Page(write_report(bare_copy(run, tmp_path / "folds", split=split)))
+    assert "cut into 5 folds" in page.text
+
+
+def test_a_long_list_of_files_is_cut(run: Path, tmp_path: Path) -> None:
+    photos = json.loads((run / "results.json").read_text(encoding="utf-8"))["photos"]
+    photos["excluded"] = [{"path": f"{i}.jpg\ud800", "reason": "damaged"} for i in range(250)]
+    page = Page(write_report(bare_copy(run, tmp_path / "many", photos=photos)))
+    assert "and 50 more" in page.text
+
+
+def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match=r"no results\.json"):
+        write_report(tmp_path)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_half_a_comparison_is_refused(run: Path, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path, ignore_errors=True)
+    with pytest.raises(RunFolderError, match="not whole"):
+        write_report(bare_copy(run, tmp_path, comparisons=[{"a": "x"}]))

@@ -1,0 +1,42 @@
+import math
+
+import pytest
+
+from tellapart.report import words
+
+
+def plain(text: str) -> str:
+    return text.replace("\xa0", " ")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"), (0.42, "0.42 s"), (9.96, "10 s"), (59.4, "59 s"), (59.7, "1 min"), (125, "2 min 05 s"),
+        (3600, "1 h"), (7260, "2 h 01 min"), (90_000, "25 h"),
+    ],
+)  # fmt: skip
+def test_durations(seconds: float, said: str) -> None:
+    assert plain(words.duration(seconds)) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, "0"), (999, "999"), (12_345, "12.3 thousand"), (999_600, "1 million"), (14_714_688, "14.7 million")],
+)
+def test_amounts(count: int, said: str) -> None:
+    assert plain(words.amount(count)) == said
+
+
+def test_shares_and_numbers() -> None:
+    assert plain(words.percent(0.8431)) == "84.3 %"
+    assert plain(words.percent(1, 0)) == "100 %"
+    assert words.percent(math.nan) == "–"
+    assert words.decimal(1.005, 1) == "1.0"
+    assert words.decimal(math.inf) == "–"
+
+
+def test_nouns_follow_their_count() -> None:
+    assert words.counted(1, "class", "classes") == "1 class"
+    assert words.counted(2, "class", "classes") == "2 classes"
+    assert words.counted(1234, "photo") == "1,234 photos"
