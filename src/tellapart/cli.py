@@ -37,6 +37,9 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
     epochs: Annotated[int | None, typer.Option(help="A ceiling for every recipe.")] = None,
     budget: Annotated[str, typer.Option(help="Time for the search of `tuned`: 90s, 5m, 1h.")] = "5m",
     trials: Annotated[int, typer.Option(help="Trials of that search, at most.")] = 30,
+    skip_missing: Annotated[
+        bool, typer.Option("--skip-missing", help="Leave transfer steps out where weights cannot be had.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
 ) -> None:
@@ -57,6 +60,7 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
         epochs=epochs,
         budget=seconds,
         trials=trials,
+        skip_missing=skip_missing,
         resume=resume,
         progress=Terminal(),
     )
@@ -103,7 +107,7 @@ def demo(
     """Draw a furniture set on the spot and climb the whole ladder on it."""
     seconds = read_duration(budget)
     from tellapart.console import Terminal
-    from tellapart.demo import run_demo
+    from tellapart.pipeline import demo as run_demo
 
     run = run_demo(
         out,
@@ -135,7 +139,7 @@ def _print_run(run: Any, as_json: bool) -> None:
     from tellapart.console import print_table
 
     board = run.leaderboard()
-    print_table("The ladder, on test photos (* chosen on validation)", list(board.columns), list(board.rows))
+    print_table("The ladder: accuracy on test photos (* chosen on validation)", list(board.columns), list(board.rows))
     typer.echo(f"Chosen: {run.results['best']['why']}")
     typer.echo(f"Report: {run.folder / 'report.html'}")
     typer.echo(f"Next:   tellapart predict {run.folder / 'model.onnx'} PHOTO...")

@@ -35,6 +35,7 @@ class Climb:
     run: Path
     cache: Path
     progress: Progress
+    notes: tuple[str, ...] = ()
 
     def folder(self, recipe: Recipe) -> Path:
         """Where a recipe keeps its files."""

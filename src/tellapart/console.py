@@ -69,7 +69,7 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """Print a table of results to standard output; numbers are right-aligned."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+        table.add_column(column, justify="left" if number == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     Console(highlight=False).print(table)

@@ -63,7 +63,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     with (
         storage_errors(path),
         NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name[:80]}.", suffix=f".tmp{path.suffix}", delete=False
+            dir=path.parent, prefix=f".{_start(path.name)}.", suffix=f".tmp{_start(path.suffix)}", delete=False
         ) as handle,
     ):
         temporary = Path(handle.name)
@@ -78,6 +78,11 @@ def whole_file(path: Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def _start(name: str) -> str:
+    """The start of a file's name, short enough that more may follow it: names end at 255 bytes."""
+    return os.fsdecode(os.fsencode(name)[:80])
 
 
 def _umask() -> int:

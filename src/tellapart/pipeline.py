@@ -1,26 +1,28 @@
 """The main path: photos in, a run folder out. It reads like the README."""
 
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
 from tellapart.climb import Climb, climb_step
-from tellapart.errors import OptionError, PhotosError
-from tellapart.files import cache_folder, write_bytes, write_csv, write_json
+from tellapart.demo.furniture_set import draw_furniture
+from tellapart.errors import OptionError, PhotosError, WeightsError
+from tellapart.files import cache_folder, make_folder, write_bytes, write_csv, write_json
 from tellapart.models.backbones import find_backbone
-from tellapart.models.recipes import choose_recipes
+from tellapart.models.recipes import Recipe, choose_recipes
 from tellapart.models.task import Options
 from tellapart.models.weights import weights_path
 from tellapart.photos.augment import examples
 from tellapart.photos.decode import decode
 from tellapart.photos.pixels import PixelSpec, to_pixels
 from tellapart.photos.scan import Photos, scan
-from tellapart.photos.split import Split, split
+from tellapart.photos.split import Split, check_share, split
 from tellapart.progress import Progress, Silent
 from tellapart.report.figures import augmentation
 from tellapart.report.page import write_report
 from tellapart.report.style import save_figure
 from tellapart.results import put_together
-from tellapart.run import Run, claim
+from tellapart.run import Run, check_free, claim
 
 _EXAMPLE_SIZE = 160
 
@@ -38,6 +40,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     epochs: int | None = None,
     budget: float = 300.0,
     trials: int = 30,
+    skip_missing: bool = False,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Run:
@@ -56,6 +59,8 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
         epochs: A ceiling for every recipe.
         budget: Seconds that the search of `tuned` may take.
         trials: How many trials that search may make.
+        skip_missing: Leave the transfer recipes out where their weights cannot be had,
+            instead of stopping.
         resume: Go on with the run that `out` holds.
         progress: Where to tell how far it is; silent without.
 
@@ -66,11 +71,10 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     source, run = Path(photos), Path(out)
     chosen = choose_recipes(recipes)
     options = Options(seed, image_size, epochs, find_backbone(backbone), None, budget, trials)
-    _check(options)
+    _check(options, test_share)
     _keep_apart(source, run)
-    if any(recipe.transfer for recipe in chosen):
-        path = weights_path(find_backbone(backbone), Path(weights) if weights else None, progress)
-        options = Options(seed, image_size, epochs, find_backbone(backbone), path, budget, trials)
+    chosen, path, notes = _with_weights(chosen, options, Path(weights) if weights else None, skip_missing, progress)
+    options = replace(options, weights=path)
 
     found = scan(source, progress)
     parts = split(found, test_share=test_share, seed=seed)
@@ -80,7 +84,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     write_csv(run / "split.csv", ("path", "class", "part", "group"), parts.rows())
     _tell(found, parts, progress)
 
-    climb = Climb(found, parts, options, run, cache_folder(), progress)
+    climb = Climb(found, parts, options, run, cache_folder(), progress, notes)
     entries = [climb_step(recipe, climb) for recipe in chosen]
     results = put_together(climb, chosen, entries)
 
@@ -91,7 +95,60 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     return Run(run)
 
 
-def _check(options: Options) -> None:
+def demo(
+    out: str | PathLike[str],
+    *,
+    photos_per_class: int = 60,
+    recipes: str = "all",
+    seed: int = 0,
+    budget: float = 60.0,
+    progress: Progress | None = None,
+) -> Run:
+    """Draw a furniture set beside the run folder and climb the ladder on it.
+
+    Args:
+        out: The run folder; the photos go to the same name with `-photos` behind it.
+        photos_per_class: How many photos of each of the four classes.
+        recipes: `all`, or names with commas; transfer recipes are left out, and said
+            to be, where VGG16's weights cannot be had.
+        seed: Another seed, another set.
+        budget: Seconds that the search of `tuned` may take.
+        progress: Where to tell how far it is; silent without.
+    """
+    progress = progress or Silent()
+    run = Path(out)
+    check_free(run)
+    photos = run.with_name(f"{run.name}-photos")
+    if photos.exists():
+        progress.note(f"Using the photos that are in {photos}")
+    else:
+        unfinished = make_folder(photos.with_name(f".{photos.name}.tmp"))
+        draw_furniture(unfinished, photos_per_class=photos_per_class, seed=seed, progress=progress)
+        unfinished.replace(photos)
+        progress.note(f"Drew {photos_per_class} photos of each class into {photos}")
+    return fit(photos, run, recipes=recipes, seed=seed, budget=budget, skip_missing=True, progress=progress)
+
+
+def _with_weights(
+    chosen: tuple[Recipe, ...], options: Options, given: Path | None, skip_missing: bool, progress: Progress
+) -> tuple[tuple[Recipe, ...], Path | None, tuple[str, ...]]:
+    """The recipes that can run, the backbone's weights, and a note where recipes are left out."""
+    transfer = [recipe.name for recipe in chosen if recipe.transfer]
+    if not transfer or options.backbone is None:
+        return chosen, None, ()
+    try:
+        return chosen, weights_path(options.backbone, given, progress), ()
+    except WeightsError as problem:
+        remaining = tuple(recipe for recipe in chosen if not recipe.transfer)
+        if not skip_missing or not remaining:
+            raise
+        note = f"Left out: {', '.join(transfer)}. {problem}"
+        progress.note(note)
+        return remaining, None, (note,)
+
+
+def _check(options: Options, test_share: float) -> None:
+    check_share(test_share)
     if options.epochs is not None and options.epochs < 1:
         raise OptionError(f"{options.epochs} epochs. Accepted: 1 or more.")
     if options.trials < 1 or options.budget <= 0:

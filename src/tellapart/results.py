@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tellapart.climb import Climb
-from tellapart.evaluation.comparison import Comparison, compare_all
+from tellapart.evaluation.comparison import Comparison, compare_all, percent
 from tellapart.evaluation.lessons import Step, lesson
 from tellapart.evaluation.metrics import Score, TestScore
 from tellapart.files import read_csv
@@ -51,6 +51,7 @@ def put_together(climb: Climb, recipes: Sequence[Recipe], entries: list[dict[str
         "comparisons": [asdict(pair) for pair in pairs],
         "best": choose(entries),
         "model": "model.onnx",
+        "notes": list(climb.notes),
         "environment": environment(),
     }
 
@@ -64,13 +65,15 @@ def choose(entries: Sequence[dict[str, Any]]) -> dict[str, str]:
     )
     best = entries[order[0]]
     valid = best["valid"]
-    why = f"{best['name']} has the highest accuracy on the {valid['n']} validation photos ({valid['accuracy']:.1%})"
+    why = (
+        f"{best['name']} has the highest accuracy on the {valid['n']} validation photos ({percent(valid['accuracy'])})"
+    )
     ties = [entries[place]["name"] for place in order[1:] if entries[place]["valid"]["accuracy"] == valid["accuracy"]]
     if ties:
         why += f", as {' and '.join(ties)} has, and of these the lowest log loss ({valid['log_loss']:.3f})"
     elif len(order) > 1:
         second = entries[order[1]]
-        why += f", before {second['name']} ({second['valid']['accuracy']:.1%})"
+        why += f", before {second['name']} ({percent(second['valid']['accuracy'])})"
     return {"recipe": best["name"], "why": why + "; the test photos had no part in the choice."}
 
 
@@ -120,4 +123,4 @@ def _lesson(
 
 
 def _step(recipe: Recipe, entry: dict[str, Any]) -> Step:
-    return Step(recipe.name, recipe.asks, Score(**entry["train"]), TestScore(**entry["test"]))
+    return Step(recipe.name, recipe.asks, recipe.judged_by, Score(**entry["train"]), TestScore(**entry["test"]))

@@ -24,20 +24,40 @@ def claim(out: Path, settings: Mapping[str, object], *, resume: bool) -> None:
     Raises:
         RunFolderError: It holds something else, or a run with other settings.
     """
-    if out.exists() and not out.is_dir():
-        raise RunFolderError(f"{out} is a file. Accepted: a folder, or a name that is free. Next: another --out")
     state = out / _STATE
-    if state.is_file():
-        if not resume:
-            raise RunFolderError(
-                f"{out} holds another run. Next: --resume to go on with it, or another folder with --out"
-            )
-        _check_same(out, read_json(state)["settings"], settings)
+    if resume and state.is_file():
+        _check_same(out, _ours(state)["settings"], settings)
         return
-    if out.is_dir() and any(out.iterdir()):
-        raise RunFolderError(f"{out} is not empty and holds no run. Next: another folder with --out")
+    check_free(out)
     make_folder(out)
     write_json(state, {"format": FORMAT, "settings": dict(settings)})
+
+
+def check_free(out: Path) -> None:
+    """Refuse a folder that holds anything.
+
+    Raises:
+        RunFolderError: It does; the message says what.
+    """
+    if out.exists() and not out.is_dir():
+        raise RunFolderError(f"{out} is a file. Accepted: a folder, or a name that is free. Next: another --out")
+    if (out / _STATE).is_file():
+        raise RunFolderError(f"{out} holds another run. Next: --resume to go on with it, or another folder with --out")
+    if out.is_dir() and any(out.iterdir()):
+        raise RunFolderError(f"{out} is not empty and holds no run. Next: another folder with --out")
+
+
+def _ours(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = read_json(path)
+        supported = content["format"] == FORMAT
+    except (ValueError, KeyError, TypeError):
+        supported = False
+    if not supported:
+        raise RunFolderError(
+            f"{path} is damaged, or of another version of Tellapart. Next: another folder with --out, and a new run"
+        )
+    return content
 
 
 def _check_same(out: Path, before: Mapping[str, object], now: Mapping[str, object]) -> None:
@@ -96,7 +116,7 @@ class Run:
         if not path.is_file():
             raise RunFolderError(f"{folder} holds no finished run. Next: tellapart fit PHOTOS --out {folder}")
         self.folder = folder
-        self.results: dict[str, Any] = read_json(path)
+        self.results = _ours(path)
 
     @property
     def best(self) -> str:
@@ -117,7 +137,7 @@ class Run:
 
     def leaderboard(self) -> Table:
         """The ladder: a row a recipe, the chosen one marked with a star."""
-        columns = ("recipe", "test accuracy", "95 % interval", "macro F1", "train accuracy", "seconds")
+        columns = ("recipe", "test", "95 % interval", "macro F1", "training", "seconds")
         rows = [
             (
                 entry["name"] + (" *" if entry["name"] == self.best else ""),

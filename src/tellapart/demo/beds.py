@@ -67,8 +67,7 @@ def _pillows(rng: np.random.Generator, sheet: Material, size: Point, level: floa
     tilt = rng.choice([0.1, 0.1, 0.7])
     spots = (np.arange(n_pillows) - (n_pillows - 1) / 2) * (each + 0.05)
     placed = [
-        pillow.turned(pitch=tilt, yaw=rng.normal(0, 0.08)).moved(float(x), level - 0.01, -long / 2 + 0.3)
-        for x in spots
+        pillow.turned(pitch=tilt, yaw=rng.normal(0, 0.08)).moved(float(x), level - 0.01, -long / 2 + 0.3) for x in spots
     ]
     parts = [Part(join(placed), cloth)]
     if rng.random() < 0.3:

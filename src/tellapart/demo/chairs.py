@@ -105,7 +105,9 @@ def _hoop(rng: np.random.Generator, width: float, height: float) -> Mesh:
     bow = tube([(x, y, 0.0) for x, y in zip(xs, ys, strict=True)], 0.016)
     if rng.random() < 0.4:
         return join([bow, panel(xs[2:-2] * 0.93, ys[2:-2] * 0.94, 0.02)])
-    return join([bow, *(rod((x * 0.7, 0, 0), (x, y, 0), 0.007, sides=6) for x, y in zip(xs[3:-3:2], ys[3:-3:2], strict=True))])
+    return join(
+        [bow, *(rod((x * 0.7, 0, 0), (x, y, 0), 0.007, sides=6) for x, y in zip(xs[3:-3:2], ys[3:-3:2], strict=True))]
+    )
 
 
 def _cross(rng: np.random.Generator, width: float, height: float) -> Mesh:

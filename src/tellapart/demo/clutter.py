@@ -82,7 +82,10 @@ def _plant(rng: np.random.Generator) -> list[Part]:
         leaf: Mesh = ball((0.1, long, 0.03), 8).turned(pitch=rng.uniform(0.1, 0.9))
         leaves.append(leaf.turned(yaw=rng.uniform(0, 6.3)).moved(y=tall - 0.03 + rng.uniform(0, 0.2)))
     stem = rod((0, 0.05, 0), (0, tall + 0.3, 0), 0.015)
-    return [Part(pot, hard_material(rng)), Part(join([stem, *leaves]), Material(green, shade(green, 0.5), "weave", 3.0))]
+    return [
+        Part(pot, hard_material(rng)),
+        Part(join([stem, *leaves]), Material(green, shade(green, 0.5), "weave", 3.0)),
+    ]
 
 
 def _basket(rng: np.random.Generator) -> list[Part]:
@@ -123,7 +126,9 @@ def _vase(rng: np.random.Generator) -> list[Part]:
     wide, tall = rng.uniform(0.04, 0.09), rng.uniform(0.15, 0.35)
     rise = np.linspace(0, 1, 9)
     belly = wide * (0.6 + 0.4 * np.sin(rise * np.pi * rng.uniform(1.0, 1.7)))
-    parts = [Part(lathe([(float(r), float(h * tall)) for r, h in zip(belly, rise, strict=True)], 14), hard_material(rng))]
+    parts = [
+        Part(lathe([(float(r), float(h * tall)) for r, h in zip(belly, rise, strict=True)], 14), hard_material(rng))
+    ]
     if rng.random() < 0.5:
         tips = rng.normal(0, 0.08, (5, 2))
         stems = [rod((0, tall * 0.8, 0), (float(x), tall + 0.2, float(z)), 0.006) for x, z in tips]

@@ -6,6 +6,7 @@ solid is made around the origin and then moved and turned into its place.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -56,9 +57,15 @@ def join(meshes: Iterable[Mesh]) -> Mesh:
     )
 
 
+def dot(u: Array, v: Array) -> Array:
+    """Give the scalar products of (..., 3) vectors."""
+    # Three long products are several times faster than a sum over a short last axis.
+    return np.asarray(u[..., 0] * v[..., 0] + u[..., 1] * v[..., 1] + u[..., 2] * v[..., 2])
+
+
 def unit(vectors: Array) -> Array:
-    """Scale vectors along the last axis to length 1; a zero vector stays zero."""
-    lengths = np.sqrt((vectors * vectors).sum(axis=-1, keepdims=True))
+    """Scale (..., 3) vectors to length 1; a zero vector stays zero."""
+    lengths = np.sqrt(dot(vectors, vectors))[..., None]
     return np.asarray(vectors / np.maximum(lengths, 1e-12))
 
 
@@ -106,9 +113,7 @@ def flat(corners: Array, inside: Point | None = None) -> Mesh:
     return _facing(corners.copy(), np.repeat(across[:, None], 3, axis=1))
 
 
-_FACES = np.array(
-    [(0, 1, 3, 2), (4, 5, 7, 6), (0, 1, 5, 4), (2, 3, 7, 6), (0, 2, 6, 4), (1, 3, 7, 5)], dtype=np.intp
-)
+_FACES = np.array([(0, 1, 3, 2), (4, 5, 7, 6), (0, 1, 5, 4), (2, 3, 7, 6), (0, 2, 6, 4), (1, 3, 7, 5)], dtype=np.intp)
 
 
 def box(width: float, height: float, depth: float, *, top: float = 1.0) -> Mesh:
@@ -157,7 +162,7 @@ def lathe(profile: Sequence[tuple[float, float]], sides: int = 12) -> Mesh:
     around = np.stack([np.cos(angle), np.zeros_like(angle), np.sin(angle)], axis=1)
     up = np.array((0.0, 1.0, 0.0))
     corners, normals = [], []
-    for (r0, y0), (r1, y1) in zip(rings, rings[1:], strict=False):
+    for (r0, y0), (r1, y1) in pairwise(rings):
         if (r0, y0) == (r1, y1):
             continue
         normal = unit((y1 - y0) * around - (r1 - r0) * up)

@@ -4,7 +4,7 @@ All classes of furniture draw from the same colours, so that colour alone tells 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -72,6 +72,15 @@ def shade(colour: Colour, factor: float) -> Colour:
     return (red, green, blue)
 
 
+def muted(material: Material, share: float) -> Material:
+    """Mix a material with pale grey, and its pattern with its ground, by `share` from 0 to 1."""
+    ground = np.array(material.colour) * (1 - share) + 0.42 * share
+    figure = np.array(material.second) * (1 - share) + 0.42 * share
+    (r, g, b), (r2, g2, b2) = ground, figure + share * (ground - figure)
+    calm, calm_second = (float(r), float(g), float(b)), (float(r2), float(g2), float(b2))
+    return replace(material, colour=calm, second=calm_second)
+
+
 def hard_material(rng: np.random.Generator) -> Material:
     """Choose something to build of: wood, paint, metal or stone."""
     kind = rng.choice(["wood", "plain", "metal", "marble"], p=[0.5, 0.33, 0.1, 0.07])
@@ -89,7 +98,7 @@ def hard_material(rng: np.random.Generator) -> Material:
 def soft_material(rng: np.random.Generator) -> Material:
     """Choose something to cover with: cloth or leather."""
     kinds = ["plain", "weave", "stripes", "checks", "dots", "leather", "blotches"]
-    kind = str(rng.choice(kinds, p=[0.2, 0.25, 0.13, 0.1, 0.07, 0.15, 0.1]))
+    kind = str(rng.choice(kinds, p=[0.27, 0.3, 0.09, 0.07, 0.04, 0.17, 0.06]))
     colour = any_colour(rng)
     if kind == "leather":
         return Material(colour, shade(colour, 0.7), "weave", 2.0, 0.45)

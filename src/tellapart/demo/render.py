@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
-from tellapart.demo.geometry import Array, Point, join
+from tellapart.demo.geometry import Array, Point, join, unit
 from tellapart.demo.lighting import Light, Surface, light_up
 from tellapart.demo.materials import Part, paint
 from tellapart.demo.raster import rasterise
@@ -81,9 +81,7 @@ def _expose(scene: Scene, rng: np.random.Generator) -> Array:
     """Give the linear light of the picture, (height, width, 3), supersampled."""
     camera = _finer(scene.camera)
     width, height = camera.size
-    y, x = np.divmod(np.arange(width * height, dtype=np.float32), np.float32(width))
-    across, down = (x + 0.5 - camera.centre[0]) / camera.focal, (y + 0.5 - camera.centre[1]) / camera.focal
-    rays = np.stack([across, -down, np.full_like(x, -1)], axis=1) @ camera.axes.astype(np.float32)
+    rays = _rays(camera)
     mesh = join([part.mesh for part in scene.parts])
     surface, covered = _furniture(scene.parts, camera, rays)
     free = np.flatnonzero(~covered)
@@ -93,6 +91,16 @@ def _expose(scene: Scene, rng: np.random.Generator) -> Array:
     light = light_up(surface, mesh.corners, camera.eye, scene.light, rng)
     light[free] += backdrop.glow
     return light.reshape(height, width, 3)
+
+
+def _rays(camera: Camera) -> Array:
+    """Give the (pixels, 3) directions seen by the pixels, one metre deep each."""
+    width, height = camera.size
+    right, up, back = camera.axes.astype(np.float32)
+    across = (np.arange(width, dtype=np.float32) + 0.5 - camera.centre[0]) / camera.focal
+    down = (np.arange(height, dtype=np.float32) + 0.5 - camera.centre[1]) / camera.focal
+    level = across.astype(np.float32)[None, :, None] * right - back
+    return np.asarray(level - down.astype(np.float32)[:, None, None] * up).reshape(-1, 3)
 
 
 def _finer(camera: Camera) -> Camera:
@@ -121,9 +129,7 @@ def _furniture(parts: tuple[Part, ...], camera: Camera, rays: Array) -> tuple[Su
     surface = Surface(blank[0], blank[1], blank[2], np.zeros(n, dtype=np.float32))
     at = seen.pixel
     surface.points[at] = np.array(camera.eye, np.float32) + rays[at] / seen.nearness[:, None].astype(np.float32)
-    normals = _blend(mesh.normals, triangle, weights)
-    lengths = np.sqrt((normals * normals).sum(axis=1, keepdims=True))
-    surface.normals[at] = normals / np.maximum(lengths, np.float32(1e-6))
+    surface.normals[at] = unit(_blend(mesh.normals, triangle, weights))
     _paint_parts(surface, at, parts, (owner[triangle], _blend(mesh.texture, triangle, weights)))
     covered = np.zeros(n, dtype=bool)
     covered[at] = True
@@ -150,14 +156,17 @@ def _paint_parts(surface: Surface, at: Array, parts: tuple[Part, ...], seen: tup
 def develop(light: Array, film: Film, rng: np.random.Generator) -> Image.Image:
     """Turn linear light into a picture: mean of neighbours, exposure, tone curve, noise."""
     height, width = light.shape[0] // _SUPERSAMPLING, light.shape[1] // _SUPERSAMPLING
-    mean = light.reshape(height, _SUPERSAMPLING, width, _SUPERSAMPLING, 3).mean(axis=(1, 3))
-    middle = float(np.quantile(mean.mean(axis=2), 0.6))
-    mean = mean * (film.brightness**2.2 / max(middle, 1e-3))
-    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    mean = mean * (1 - film.vignette * (x * x + y * y)[..., None] / 2)
+    n = _SUPERSAMPLING
+    mean = np.add.reduce([light[i::n, j::n] for i in range(n) for j in range(n)]) / np.float32(n * n)
+    # The bright part counts too: a white bed on a black floor must not bleach.
+    middle, bright = np.quantile(mean[..., 1], (0.6, 0.93))
+    middle = max(float(middle), 0.4 * float(bright))
+    y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None, :]
+    falloff = (1 - film.vignette * (x * x + y * y) / 2) * (film.brightness**2.2 / max(middle, 1e-3))
+    mean = mean * falloff[..., None].astype(np.float32)
     # A soft shoulder: windows and highlights bleach instead of clipping hard.
     tone = np.clip(1.18 * mean / (1 + 0.18 * mean**2), 0, 1) ** (1 / 2.2)
     tone = np.where(mean > 2.3, 1.0, tone)
-    noisy = tone * 255 + rng.normal(0, film.noise, tone.shape)
+    noisy = tone * 255 + film.noise * rng.standard_normal(tone.shape, dtype=np.float32)
     image = Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
     return image.filter(ImageFilter.GaussianBlur(film.blur)) if film.blur > 0 else image

@@ -12,6 +12,7 @@ from tellapart.demo.materials import (
     any_colour,
     hard_material,
     linear,
+    muted,
     noise,
     paint,
     shade,
@@ -89,7 +90,7 @@ class Backdrop:
 
 def random_room(rng: np.random.Generator, low: Point, high: Point) -> Room:
     """Make a room, studio or garden around what stands between `low` and `high`."""
-    kind = rng.choice(["room", "studio", "garden"], p=[0.72, 0.14, 0.14])
+    kind = rng.choice(["room", "studio", "garden"], p=[0.66, 0.22, 0.12])
     near, far = (0.05, 1.6) if kind == "room" else (3.0, 7.0)
     gaps = rng.uniform(near, far, 2)
     sides = rng.uniform(1.2, 3.5, 2)
@@ -112,7 +113,8 @@ def _surfaces(rng: np.random.Generator, kind: str) -> tuple[Material, str, Mater
     colour = any_colour(rng)
     plain = Material(colour, shade(colour, 0.8))
     if kind == "studio":
-        return plain, "smooth", plain, "studio"
+        paper = muted(plain, rng.uniform(0.2, 0.8))
+        return paper, "smooth", paper, "studio"
     if kind == "garden":
         green = linear((rng.uniform(0.3, 0.5), rng.uniform(0.45, 0.62), rng.uniform(0.2, 0.35)))
         lawn = Material(green, shade(green, 0.5), "weave", 1.0)
@@ -129,12 +131,13 @@ def _surfaces(rng: np.random.Generator, kind: str) -> tuple[Material, str, Mater
     if wall_kind == "paper":
         paper = soft_material(rng)
         pale = Material(pale.colour, paper.colour, str(rng.choice(["stripes", "dots", "blotches"])), rng.uniform(3, 8))
-    return floor, floor_kind, pale, wall_kind
+    # Furniture is to stand out from what is around it, as in a catalogue.
+    return muted(floor, rng.uniform(0.3, 0.75)), floor_kind, muted(pale, rng.uniform(0.3, 0.75)), wall_kind
 
 
 def _random_rug(rng: np.random.Generator, low: Point, high: Point) -> Rug:
     half = ((high[0] - low[0]) / 2 + rng.uniform(-0.2, 0.7), (high[2] - low[2]) / 2 + rng.uniform(-0.2, 0.7))
-    return Rug(half, rng.normal(0, 0.15), float(rng.choice([2.0, 40.0])), soft_material(rng))
+    return Rug(half, rng.normal(0, 0.15), float(rng.choice([2.0, 30.0])), soft_material(rng))
 
 
 def _random_patches(rng: np.random.Generator, low: Point, high: Point) -> tuple[Patch, ...]:
@@ -165,18 +168,20 @@ def look_at_room(room: Room, eye: Point, rays: Array) -> Backdrop:
     safe = np.where(np.abs(rays) < 1e-6, np.float32(1e-6), rays)
     bounds = np.array((room.low, room.high), dtype=np.float32)
     distance = (np.where(safe > 0, bounds[1], bounds[0]) - start) / safe
-    axis = distance.argmin(axis=1)
-    rows = np.arange(len(rays))
-    points = start + rays * distance[rows, axis][:, None]
+    nearest = np.minimum(np.minimum(distance[:, 0], distance[:, 1]), distance[:, 2])
+    axis = np.where(distance[:, 0] == nearest, 0, np.where(distance[:, 1] == nearest, 1, 2))
+    points = start + rays * nearest[:, None]
+    rising = np.take_along_axis(safe, axis[:, None], axis=1)[:, 0] > 0
     normals = np.zeros_like(points)
-    normals[rows, axis] = np.where(rays[rows, axis] > 0, -1.0, 1.0)
+    for i in range(3):
+        normals[:, i] = (axis == i) * np.where(rising, np.float32(-1), np.float32(1))
     colours = np.full_like(points, 0.85)
     glow = np.zeros_like(points)
-    floor = (axis == 1) & (rays[:, 1] < 0)
+    floor = (axis == 1) & ~rising
     colours[floor] = _floor(room, points[floor][:, [0, 2]])
     for wall in range(4):
         side = wall % 2
-        chosen = np.flatnonzero((axis == 2 * (wall // 2)) & ((safe[rows, axis] > 0) == bool(side)))
+        chosen = np.flatnonzero((axis == 2 * (wall // 2)) & (rising == bool(side)))
         spots = points[chosen][:, [2, 1]] if wall < 2 else points[chosen][:, [0, 1]]
         colours[chosen], glow[chosen] = _wall(room, wall, spots)
     if room.wall_kind == "studio":
@@ -195,9 +200,10 @@ def _floor(room: Room, spots: Array) -> Array:
 
 def _lay_rug(rug: Rug, spots: Array, colours: Array) -> None:
     local = (spots @ rotation(rug.yaw)[::2, ::2]).astype(np.float32)
-    reach = (np.abs(local / np.array(rug.half)) ** rug.power).sum(axis=1) ** (1 / rug.power)
+    share = np.minimum(np.abs(local / np.array(rug.half, np.float32)), 2)
+    reach = (share[:, 0] ** rug.power + share[:, 1] ** rug.power) ** (1 / rug.power)
     inside = np.flatnonzero(reach < 1)
-    texture = np.concatenate([local[inside], np.zeros((len(inside), 1))], axis=1)
+    texture = _flat_texture(local[inside])
     colours[inside] = paint(rug.cloth, texture)
     colours[inside[reach[inside] > 0.92]] = rug.cloth.second
 
@@ -222,9 +228,9 @@ def _plank_floor(material: Material, spots: Array) -> Array:
 
 def _tile_floor(material: Material, spots: Array) -> Array:
     cell = np.floor(spots / 0.33)
-    odd = (cell.sum(axis=1) % 2 > 0) & (material.scale > 0.9)
+    odd = ((cell[:, 0] + cell[:, 1]) % 2 > 0) & (material.scale > 0.9)
     colours = paint(material, _flat_texture(spots)) * np.where(odd, 0.6, 1.0)[:, None]
-    seam = (spots % 0.33 < 0.012).any(axis=1)
+    seam = (spots[:, 0] % 0.33 < 0.012) | (spots[:, 1] % 0.33 < 0.012)
     colours[seam] = 0.4
     return np.asarray(colours)
 
@@ -249,7 +255,8 @@ def _wall(room: Room, wall: int, spots: Array) -> tuple[Array, Array]:
 
 def _hang(patch: Patch, spots: Array, colours: Array, glow: Array) -> None:
     low, high = np.array(patch.low), np.array(patch.high)
-    inside = np.flatnonzero(((spots > low) & (spots < high)).all(axis=1))
+    across, up = ((spots[:, i] > low[i]) & (spots[:, i] < high[i]) for i in range(2))
+    inside = np.flatnonzero(across & up)
     local = spots[inside]
     rim = np.minimum(local - low, high - local).min(axis=1) < 0.045
     if patch.inside is None:
@@ -275,7 +282,7 @@ def _sky(spots: Array, horizon: float) -> Array:
 
 
 def _plain_wall(material: Material, spots: Array) -> tuple[Array, Array]:
-    return paint(material, _flat_texture(spots)).copy(), np.zeros((len(spots), 3))
+    return paint(material, _flat_texture(spots)).copy(), np.zeros((len(spots), 3), np.float32)
 
 
 def _panelled_wall(material: Material, spots: Array) -> tuple[Array, Array]:
@@ -284,7 +291,7 @@ def _panelled_wall(material: Material, spots: Array) -> tuple[Array, Array]:
     colours[low] *= np.array(0.75, np.float32)
     colours[low & (spots[:, 0] % 0.3 < 0.015)] *= np.array(0.5, np.float32)
     colours[np.abs(spots[:, 1] - 0.95) < 0.03] = _WHITE
-    return colours, np.zeros((len(spots), 3))
+    return colours, np.zeros((len(spots), 3), np.float32)
 
 
 def _brick_wall(material: Material, spots: Array) -> tuple[Array, Array]:
@@ -292,14 +299,16 @@ def _brick_wall(material: Material, spots: Array) -> tuple[Array, Array]:
     along = spots[:, 0] / 0.24 + 0.5 * (course % 2)
     tone = 0.6 + 0.5 * noise(course * 0.217 + np.floor(along) * 0.093, course * 0.411)
     seam = (spots[:, 1] % 0.085 < 0.012) | (along % 1.0 < 0.05)
-    return paint(material, _flat_texture(spots)) * np.where(seam, 1.15, tone)[:, None], np.zeros((len(spots), 3))
+    return paint(material, _flat_texture(spots)) * np.where(seam, 1.15, tone)[:, None], np.zeros(
+        (len(spots), 3), np.float32
+    )
 
 
 def _hedge(material: Material, spots: Array) -> tuple[Array, Array]:
     colours = paint(material, _flat_texture(spots)).copy()
     top = 1.3 + 1.2 * noise(spots[:, 0] * 0.02, np.zeros(len(spots)))
     above = spots[:, 1] > top
-    glow = np.zeros((len(spots), 3))
+    glow = np.zeros((len(spots), 3), np.float32)
     glow[above] = _sky(spots[above], 0.0)
     colours[above] = 0.0
     return colours, glow

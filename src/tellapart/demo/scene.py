@@ -1,7 +1,5 @@
 """A scene at random: one piece of furniture, its surroundings, a viewpoint, a light."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from tellapart.demo.beds import draw_bed
@@ -38,18 +36,18 @@ def _point(values: Array) -> Point:
 
 def _company(kind: str, rng: np.random.Generator, low: Array, high: Array) -> list[Part]:
     """Add what usually stands there too: chairs at a table, a table before a sofa."""
-    if kind == "table" and high[1] > 0.6 and rng.random() < 0.4:
+    if kind == "table" and high[1] > 0.6 and rng.random() < 0.22:
         parts: list[Part] = []
-        for side in rng.choice(4, rng.integers(1, 4), replace=False):
+        for side in rng.choice(4, rng.integers(1, 3), replace=False):
             along = rng.uniform(-0.5, 0.5) * (high[0] - low[0] - 0.6) if side < 2 else 0.0
             x, z = [(along, low[2]), (along, high[2]), (low[0], 0.0), (high[0], 0.0)][side]
             yaw = [0.0, np.pi, np.pi / 2, -np.pi / 2][side] + rng.normal(0, 0.2)
             parts += move_parts(draw_chair(rng), x * 1.15, 0.0, z * 1.15, yaw)
         return parts
-    if kind in ("sofa", "chair") and rng.random() < 0.22:
+    if kind in ("sofa", "chair") and rng.random() < 0.1:
         z = high[2] + rng.uniform(0.55, 0.9)
         return move_parts(draw_table(rng), rng.normal(0, 0.3), 0.0, z, rng.choice([0.0, 1.57]))
-    if kind == "bed" and rng.random() < 0.15:
+    if kind == "bed" and rng.random() < 0.1:
         return move_parts(draw_chair(rng), high[0] + rng.uniform(0.4, 0.7), 0.0, low[2] + 0.5, rng.uniform(-2, 2))
     return []
 
@@ -57,7 +55,7 @@ def _company(kind: str, rng: np.random.Generator, low: Array, high: Array) -> li
 def _on_top(rng: np.random.Generator, corners: Array) -> list[Part]:
     parts: list[Part] = []
     low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
-    for _ in range(rng.choice([0, 1, 2, 3], p=[0.4, 0.3, 0.2, 0.1])):
+    for _ in range(rng.choice([0, 1, 2, 3], p=[0.58, 0.27, 0.1, 0.05])):
         x, z = (rng.uniform(0.25, 0.75) * (high[i] - low[i]) + low[i] for i in (0, 2))
         level = height_at(corners, x, z)
         if 0.3 < level < 1.0:
@@ -70,10 +68,10 @@ def _on_floor(rng: np.random.Generator, bounds: tuple[Array, Array], camera: Cam
     low, high = bounds
     parts: list[Part] = []
     eye = np.array(camera.eye)[[0, 2]]
-    for _ in range(rng.choice([0, 1, 2, 3, 4], p=[0.12, 0.25, 0.3, 0.2, 0.13])):
+    for _ in range(rng.choice([0, 1, 2, 3, 4], p=[0.25, 0.33, 0.25, 0.12, 0.05])):
         spot = rng.uniform(low[[0, 2]] - 1.0, high[[0, 2]] + 1.0)
         free = ((spot < low[[0, 2]] - 0.25) | (spot > high[[0, 2]] + 0.25)).any()
-        before = float(spot @ unit(eye)) > 0.35
+        before = float(spot @ eye) > 0.35 * float(np.hypot(*eye))
         if free and (not before or rng.random() < 0.25) and np.hypot(*(spot - eye)) > 1.2:
             parts += move_parts(floor_thing(rng), float(spot[0]), 0.0, float(spot[1]), rng.uniform(-3, 3))
     return parts
@@ -84,8 +82,8 @@ def random_camera(rng: np.random.Generator, corners: Array) -> Camera:
     low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
     target = (low + high) / 2
     reach = float(np.linalg.norm(high - low)) / 2
-    azimuth = rng.uniform(-1.75, 1.75) if rng.random() < 0.72 else rng.uniform(-np.pi, np.pi)
-    elevation = np.radians(rng.triangular(4, 18, 52))
+    azimuth = rng.uniform(-1.1, 1.1) if rng.random() < 0.86 else rng.uniform(-np.pi, np.pi)
+    elevation = np.radians(rng.triangular(6, 18, 40))
     away = rotation(azimuth, -elevation) @ np.array((0.0, 0.0, 1.0))
     eye = target + away * reach * rng.uniform(2.0, 4.5)
     eye[1] = max(eye[1], 0.25)
@@ -108,9 +106,9 @@ def _frame(rng: np.random.Generator, camera: Camera, corners: Array) -> Camera:
     flat, _ = project(camera, corners.reshape(-1, 3))
     low, high = flat.min(axis=0), flat.max(axis=0)
     size = np.array(camera.size)
-    fill = rng.triangular(0.5, 0.8, 1.2)
+    fill = rng.triangular(0.68, 0.9, 1.15)
     focal = fill * float((size / (high - low)).min())
-    shift = rng.normal(0, 0.07, 2) * size
+    shift = rng.normal(0, 0.045, 2) * size
     centre = size / 2 - focal * (low + high) / 2 + shift
     return Camera(camera.eye, camera.axes, focal, (float(centre[0]), float(centre[1])), camera.size)
 
@@ -130,8 +128,3 @@ def _random_light(rng: np.random.Generator) -> Light:
 def _random_film(rng: np.random.Generator) -> Film:
     blur = rng.uniform(0.4, 0.9) if rng.random() < 0.2 else 0.0
     return Film(rng.uniform(0.42, 0.72), rng.uniform(1.0, 7.0), rng.uniform(0.0, 0.35), blur)
-
-
-def furniture_kinds() -> Sequence[str]:
-    """Name the classes of the set."""
-    return tuple(MAKERS)

@@ -48,9 +48,7 @@ def _seat_cushions(
     return [Part(join([pad.moved(x=float(x), y=seat - 0.1, z=0.03) for x in spots]), cloth)]
 
 
-def _backrest(
-    rng: np.random.Generator, cloth: Material, seats: int, size: tuple[float, float, float]
-) -> list[Part]:
+def _backrest(rng: np.random.Generator, cloth: Material, seats: int, size: tuple[float, float, float]) -> list[Part]:
     width, seat, depth = size
     tall, lean = rng.uniform(0.32, 0.55), rng.uniform(0.05, 0.22)
     kind = rng.choice(["block", "cushions", "camel", "frame"], p=[0.3, 0.36, 0.18, 0.16])

@@ -60,9 +60,7 @@ def _trestles(rng: np.random.Generator, size: Point) -> Mesh:
     spread = depth / 2 * rng.uniform(0.8, 1.0)
     narrow = spread * rng.choice([0.15, -1.0])
     at = width * rng.uniform(0.33, 0.42)
-    pieces = [
-        rod((x, 0.0, s * spread), (x, height, s * narrow), thick, sides=4) for x in (-at, at) for s in (-1, 1)
-    ]
+    pieces = [rod((x, 0.0, s * spread), (x, height, s * narrow), thick, sides=4) for x in (-at, at) for s in (-1, 1)]
     pieces.append(rod((-at, height * 0.45, 0.0), (at, height * 0.45, 0.0), thick * 0.8, sides=4))
     return join(pieces)
 

@@ -30,7 +30,8 @@ def find_photos(places: Sequence[Path]) -> Iterator[Path]:
             yield place
             continue
         found = 0
-        for folder, _, names in os.walk(place):
+        for folder, folders, names in os.walk(place):
+            folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
             for name in sorted(names):
                 path = Path(folder) / name
                 if path.suffix.lower() in SUFFIXES and not name.startswith("."):

@@ -44,11 +44,23 @@ class Model:
     """
 
     def __init__(self, content: bytes, name: str) -> None:
+        self._source = content, name
         self._forward = _open(content, name)
         self.passport = _passport(self._forward, name)
-        self.classes: tuple[str, ...] = tuple(self.passport["classes"])
-        self.spec = PixelSpec.from_dict(self.passport["pixels"])
-        self._check(name)
+        try:
+            self.classes: tuple[str, ...] = tuple(self.passport["classes"])
+            self.spec = PixelSpec.from_dict(self.passport["pixels"])
+            self._check(name)
+        except ModelFileError:
+            raise
+        except Exception as problem:  # what was written into the file by another hand can be wrong in any way
+            raise ModelFileError(
+                f"{name} is damaged or was altered ({type(problem).__name__} in what it says of itself). {_NEXT}"
+            ) from problem
+
+    def __reduce__(self) -> tuple[type["Model"], tuple[bytes, str]]:
+        """Copies and worker processes load the file anew, with all its checks."""
+        return Model, self._source
 
     def predict(self, photos: Sequence[str | PathLike[str]]) -> list[str]:
         """The most probable class of each photo."""
@@ -86,10 +98,11 @@ class Model:
         readable = [picture for picture in pictures if isinstance(picture, np.ndarray)]
         results = iter(self._forward(np.stack(readable)) if readable else ())
         for path, picture in zip(paths, pictures, strict=True):
+            shown = str(path).encode("utf-8", "backslashreplace").decode()  # a name need not be UTF-8
             if isinstance(picture, str):
-                yield Answer(str(path), None, picture)
+                yield Answer(shown, None, picture)
             else:
-                yield Answer(str(path), next(results))
+                yield Answer(shown, next(results))
 
     def _pixels(self, path: Path) -> np.ndarray | str:
         try:
@@ -102,6 +115,8 @@ class Model:
         outputs = self._forward.outputs[0].shape[-1]
         if outputs != len(self.classes):
             raise ModelFileError(f"{name} has {outputs} outputs for {len(self.classes)} classes. {_NEXT}")
+        if not self.passport["golden"]:
+            raise ModelFileError(f"{name} holds no golden photos to prove itself on; it was altered. {_NEXT}")
         for golden in self.passport["golden"]:
             with Image.open(io.BytesIO(base64.b64decode(golden["png"])), formats=("PNG",)) as image:
                 picture = np.asarray(image.convert("RGB"))

@@ -89,6 +89,11 @@ def points(share: float) -> str:
     return f"{100 * share:+.1f} points"
 
 
+def percent(share: float) -> str:
+    """A share in percent, such as "96.6 %"."""
+    return f"{100 * share:.1f} %"
+
+
 def _verdict(pair: Comparison, n: int) -> str:
     span = f"{points(pair.difference)}, 95 % interval {100 * pair.low:+.1f} to {100 * pair.high:+.1f}"
     if not pair.told_apart:

@@ -1,17 +1,30 @@
 """What a step bought over the step before it, in a few plain sentences."""
 
 from dataclasses import dataclass
+from typing import Final
 
-from tellapart.evaluation.comparison import Comparison, points
+from tellapart.evaluation.comparison import Comparison, percent, points
 from tellapart.evaluation.metrics import Score, TestScore
+
+_NOTICEABLE: Final = 0.01  # a change of training accuracy or of the gap under one point is none
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a lesson is drawn from: a recipe's name, its question and its scores."""
+    """What a lesson is drawn from.
+
+    Attributes:
+        name: The recipe.
+        asks: Its question, such as "Did tuning help?".
+        judged_by: What answers it: "training" accuracy, the "gap" between training and
+            test, or the "test" photos.
+        train: Its scores on the training photos, without dropout and augmentation.
+        test: Its scores on the test photos.
+    """
 
     name: str
     asks: str
+    judged_by: str
     train: Score
     test: TestScore
 
@@ -30,21 +43,31 @@ def lesson(before: Step | None, step: Step, pair: Comparison | None) -> str:
         pair: The test of the two on the same photos.
     """
     if before is None or pair is None:
-        return f"{step.asks} It is right on {step.test.accuracy:.1%} of {step.test.n} test photos."
-    return " ".join([step.asks, _moved(before, step), _gap(before, step), _told(step, pair)])
+        return f"It is right on {percent(step.test.accuracy)} of {step.test.n} test photos."
+    told = [step.asks, _answer(before, step, pair), _moved(before, step), _gap(before, step), _told(step, pair)]
+    return " ".join(told)
+
+
+def _answer(before: Step, step: Step, pair: Comparison) -> str:
+    if step.judged_by == "test":
+        if not pair.told_apart:
+            return "These test photos cannot tell."
+        return "Yes." if pair.difference > 0 else "No."
+    risen = step.train.accuracy - before.train.accuracy
+    bought = risen if step.judged_by == "training" else before.gap - step.gap
+    return "Yes." if bought >= _NOTICEABLE else "No."
 
 
 def _moved(before: Step, step: Step) -> str:
-    train = f"training accuracy went from {before.train.accuracy:.1%} to {step.train.accuracy:.1%}"
-    test = f"test accuracy from {before.test.accuracy:.1%} to {step.test.accuracy:.1%}"
+    train = f"training accuracy went from {percent(before.train.accuracy)} to {percent(step.train.accuracy)}"
+    test = f"test accuracy from {percent(before.test.accuracy)} to {percent(step.test.accuracy)}"
     return f"From {before.name} to {step.name} {train} and {test}."
 
 
 def _gap(before: Step, step: Step) -> str:
-    change = step.gap - before.gap
-    if abs(change) < 0.02:
+    if abs(step.gap - before.gap) < _NOTICEABLE:
         return f"The gap between the two stayed at about {100 * step.gap:.0f} points."
-    verb = "closed" if change < 0 else "widened"
+    verb = "closed" if step.gap < before.gap else "widened"
     return f"The gap between the two {verb} from {100 * before.gap:.0f} to {100 * step.gap:.0f} points."
 
 
@@ -56,5 +79,5 @@ def _told(step: Step, pair: Comparison) -> str:
             f"{step.test.n} photos cannot tell the two apart."
         )
     if pair.difference > 0:
-        return f"So it bought {points(pair.difference)} on test photos, more than chance would give."
+        return f"So it bought {points(pair.difference)[1:]} on test photos, more than chance would give."
     return f"So it cost {points(-pair.difference)[1:]} on test photos, more than chance would take."

@@ -7,6 +7,9 @@ modules that need Keras import it from here.
 
 import logging
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 from tellapart.errors import MissingExtraError, OptionError
@@ -29,8 +32,22 @@ def _choose() -> None:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
-_choose()
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Keep what TensorFlow's libraries write to the terminal, past Python, while they load."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
-import keras  # noqa: E402
+
+_choose()
+with _quiet_start():
+    import keras
 
 __all__ = ["keras"]

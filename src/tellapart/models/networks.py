@@ -41,7 +41,7 @@ def deeper(n_classes: int, size: int, *, width: float = 1.0, dropout: float = 0.
         n_classes: Number of outputs.
         size: Of its photos, in pixels.
         width: Multiplies the channels of every convolution.
-        dropout: Share of units dropped before the dense layer and before the output.
+        dropout: Share of the dense layer's units that is dropped.
     """
     widths = tuple(8 * max(1, round(channels * width / 8)) for channels in (16, 32, 64, 128, 128))
     return _convolutional(n_classes, size, widths=widths, batch_norm=True, dropout=dropout)
@@ -60,7 +60,6 @@ def _convolutional(
         x = layers.Activation("relu")(x)
         x = layers.MaxPooling2D()(x) if x.shape[1] > 1 else x
     x = layers.Flatten()(x)
-    x = layers.Dropout(dropout)(x) if dropout else x
     x = layers.Dense(128, activation="relu")(x)
     x = layers.Dropout(dropout)(x) if dropout else x
     return keras.Model(photo, layers.Dense(n_classes, activation="softmax")(x))

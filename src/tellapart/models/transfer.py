@@ -29,10 +29,10 @@ from tellapart.photos.batches import Batches, Fetch, pixels_of, rows_of
 from tellapart.photos.scan import Photo, digest_of
 from tellapart.progress import track
 
-HEAD_PLAN: Final = Plan(epochs=60, learning_rate=1e-3, batch_size=32, patience=10)
+HEAD_PLAN: Final = Plan(epochs=60, patience=10)
 HEAD_DROPOUT: Final = 0.5
-BLOCK_PLAN: Final = Plan(epochs=20, learning_rate=5e-5, batch_size=32, patience=5)
-VIEWS: Final = 4  # of each training photo: as it is, and varied three times
+BLOCK_PLAN: Final = Plan(epochs=14, learning_rate=3e-5, patience=5, label_smoothing=0.1)
+VIEWS: Final = 6  # of each training photo: as it is, and varied five times
 STRENGTH: Final = 1.0
 
 

@@ -69,8 +69,11 @@ def warp(photo: Photo, variation: Variation) -> Photo:
     cosine = math.cos(math.radians(variation.degrees)) / variation.zoom
     sine = math.sin(math.radians(variation.degrees)) / variation.zoom
     mirror = -1.0 if variation.flip else 1.0
-    pad_x, pad_y = width // 2, height // 2
     centre_x, centre_y = width * (0.5 + variation.shift_x), height * (0.5 + variation.shift_y)
+    # The corner that is farthest from the centre shows what lies farthest outside.
+    far_x, far_y = width * (0.5 + abs(variation.shift_x)), height * (0.5 + abs(variation.shift_y))
+    pad_x = max(width // 2, math.ceil(abs(cosine) * far_x + abs(sine) * far_y - width / 2) + 1)
+    pad_y = max(height // 2, math.ceil(abs(sine) * far_x + abs(cosine) * far_y - height / 2) + 1)
     # From a place in the result to the place in the padded photo that it shows.
     matrix = (
         mirror * cosine,

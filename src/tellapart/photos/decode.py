@@ -7,6 +7,7 @@ Training, evaluation, prediction and the server all read photos through
 import io
 import warnings
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,7 @@ SUFFIXES: Final = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"}
 )
 MEGAPIXELS: Final = 50
+MEGABYTES: Final = 500  # 50 megapixels of four 16-bit samples, not compressed, take 400
 # Pillow warns of corrupt EXIF, odd palettes and the like while it decodes; each photo is
 # either decoded or named with its reason, and a warning for each is only noise. Filters
 # cannot be set around one call, as decoding runs in threads.
@@ -62,9 +64,14 @@ def read(path: Path) -> bytes:
     """Read a photo's bytes.
 
     Raises:
-        UnreadablePhotoError: There is no such file, or it may not be read.
+        UnreadablePhotoError: There is no such file, it may not be read, or it is no photo's size.
     """
     try:
+        status = path.stat()
+        if not S_ISREG(status.st_mode) and not S_ISDIR(status.st_mode):
+            raise UnreadablePhotoError("not a regular file")  # reading from a pipe would never end
+        if status.st_size > MEGABYTES * 1_000_000:
+            raise UnreadablePhotoError(f"{status.st_size / 1e6:.0f} MB; at most {MEGABYTES} are accepted")
         return path.read_bytes()
     except OSError as problem:
         raise UnreadablePhotoError((problem.strerror or str(problem)).lower()) from problem
@@ -79,6 +86,9 @@ def _decode(content: bytes) -> Image.Image:
         pixels = image.width * image.height
         if pixels > MEGAPIXELS * 1_000_000:
             raise UnreadablePhotoError(f"{pixels / 1e6:.0f} megapixels; at most {MEGAPIXELS} are accepted")
+        if image.format == "PNG":
+            # Pillow decodes picture data without looking at its checksums.
+            Image.open(io.BytesIO(content), formats=("PNG",)).verify()
         image.load()
         return _to_rgb(_upright(image))
 

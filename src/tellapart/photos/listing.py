@@ -4,11 +4,12 @@ Three layouts are read: a folder of class folders, a table (`path,label`, and
 optionally `part`), and the Hugging Face `imagefolder` layout.
 """
 
+import csv
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from tellapart.errors import PhotosError
 from tellapart.files import read_csv
@@ -25,6 +26,7 @@ PARTS: Final = {
     "": "",
 }
 _NOT_PHOTOS: Final = frozenset({"thumbs.db", "desktop.ini", "metadata.csv", "metadata.jsonl"})
+_HIDDEN: Final = (".", "__MACOSX")
 _LAYOUT: Final = "one sub-folder of photos per class, or a CSV file with the columns path,label"
 
 
@@ -76,24 +78,48 @@ def list_photos(source: Path) -> Listing:
 
 def _walk(folder: Path, root: Path, skipped: list[LeftOut]) -> Iterator[str]:
     """Yield the files below `folder` as sorted paths relative to `root`; hidden ones are skipped."""
-    for place, folders, names in os.walk(folder):
-        hidden = {name for name in folders if name.startswith((".", "__MACOSX"))}
-        folders[:] = sorted(set(folders) - hidden)
+    for place, folders, names in os.walk(folder, onerror=_refuse):
         relative = Path(place).relative_to(root)
-        skipped.extend(LeftOut((relative / name).as_posix(), "a hidden folder") for name in sorted(hidden))
+        unused = {name: _why_not_entered(Path(place) / name) for name in sorted(folders)}
+        folders[:] = [name for name, reason in unused.items() if not reason]
+        skipped.extend(LeftOut(_shown(relative / name), reason) for name, reason in unused.items() if reason)
         for name in sorted(names):
             path = (relative / name).as_posix()
             if name.startswith("."):
-                skipped.append(LeftOut(path, "a hidden file"))
+                skipped.append(LeftOut(_shown(path), "a hidden file"))
             elif name.lower() in _NOT_PHOTOS:
-                skipped.append(LeftOut(path, "not a photo"))
+                skipped.append(LeftOut(_shown(path), "not a photo"))
             else:
                 yield path
 
 
+def _why_not_entered(folder: Path) -> str:
+    """Why a folder is not searched, or "" where it is."""
+    if folder.name.startswith(_HIDDEN):
+        return "a hidden folder"
+    return "a link to a folder; links are not followed" if folder.is_symlink() else ""
+
+
+def _refuse(problem: OSError) -> NoReturn:
+    """Stop at a folder that cannot be searched: without it a class would silently be smaller."""
+    reason = (problem.strerror or str(problem)).lower()
+    raise PhotosError(
+        f"The folder {problem.filename} cannot be read: {reason}. "
+        "Accepted: folders that you may read. Next: change its permissions, or move it out."
+    ) from problem
+
+
+def _shown(path: str | Path) -> str:
+    """A path that can be printed and written, also where its bytes are not UTF-8."""
+    return Path(path).as_posix().encode("utf-8", "backslashreplace").decode()
+
+
 def _part_folders(source: Path) -> dict[str, str]:
     """The `train/`, `test/` folders of an imagefolder, or nothing where it is not one."""
-    names = [entry.name for entry in source.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    try:
+        names = [entry.name for entry in source.iterdir() if entry.is_dir() and not entry.name.startswith(_HIDDEN)]
+    except OSError as problem:
+        _refuse(problem)
     parts = {name: PARTS[name.lower()] for name in names if name.lower() in PARTS}
     return parts if parts and len(parts) == len(names) and "train" in parts.values() else {}
 
@@ -106,7 +132,7 @@ def _from_class_folders(root: Path) -> Listing:
         if rest:
             listed.append(Listed(path, label))
         else:
-            skipped.append(LeftOut(path, "not in a class folder"))
+            skipped.append(LeftOut(_shown(path), "not in a class folder"))
     if not listed:
         loose = sum(left_out.reason == "not in a class folder" for left_out in skipped)
         found = f"{loose} files and no sub-folder with files" if loose else "no files"
@@ -118,7 +144,8 @@ def _from_class_folders(root: Path) -> Listing:
 
 def _from_image_folder(root: Path, parts: dict[str, str]) -> Listing:
     listed: list[Listed] = []
-    skipped: list[LeftOut] = []
+    loose = sorted(entry.name for entry in root.iterdir() if not entry.is_dir() or entry.name.startswith(_HIDDEN))
+    skipped = [LeftOut(_shown(name), "not in a class folder") for name in loose]
     for folder, part in sorted(parts.items()):
         if (root / folder / "metadata.csv").is_file():
             inner = _from_metadata(root, root / folder / "metadata.csv")
@@ -129,7 +156,7 @@ def _from_image_folder(root: Path, parts: dict[str, str]) -> Listing:
             if len(pieces) > 2:
                 listed.append(Listed(path, pieces[1], part))
             else:
-                skipped.append(LeftOut(path, "not in a class folder"))
+                skipped.append(LeftOut(_shown(path), "not in a class folder"))
     return Listing(root, tuple(listed), tuple(skipped))
 
 
@@ -140,7 +167,7 @@ def _from_metadata(root: Path, table: Path) -> Listing:
     for row in rows:
         path = (prefix / row["file_name"]).as_posix()
         first = path.split("/")[0].lower()
-        listed.append(Listed(path, row["label"], PARTS.get(first, "") if "/" in path else ""))
+        listed.append(Listed(path, row["label"].strip(), PARTS.get(first, "") if "/" in path else ""))
     return Listing(root, tuple(listed), ())
 
 
@@ -152,14 +179,14 @@ def _from_table(table: Path) -> Listing:
             raise PhotosError(
                 f"{table}, line {number}: part '{part}'. Accepted: train, valid, test, or no column `part`."
             )
-        listed.append(Listed(row["path"], row["label"], PARTS[part]))
+        listed.append(Listed(row["path"], row["label"].strip(), PARTS[part]))
     return Listing(table.parent, tuple(listed), ())
 
 
 def _rows(table: Path, needed: set[str]) -> list[dict[str, str]]:
     try:
         rows = read_csv(table)
-    except (UnicodeDecodeError, OSError) as problem:
+    except (UnicodeDecodeError, csv.Error, OSError) as problem:
         raise PhotosError(f"{table} cannot be read ({problem}). Accepted: UTF-8 text with commas.") from problem
     if not rows:
         raise PhotosError(f"{table} has no rows. Accepted: the columns {', '.join(sorted(needed))}.")

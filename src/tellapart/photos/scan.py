@@ -123,24 +123,24 @@ def _was_asked_for(source: Path) -> bool:
 def _inspect_all(root: Path, listed: Sequence[Listed]) -> Iterator[tuple[Path, Photo | LeftOut]]:
     # Pillow and hashlib release the interpreter's lock, so threads use every core.
     with ThreadPoolExecutor(cpu_count()) as pool:
-        yield from pool.map(lambda item: _inspect(root, item), listed)
+        yield from pool.map(lambda item: (root / item.path, inspect(root, item)), listed)
 
 
-def _inspect(root: Path, item: Listed) -> tuple[Path, Photo | LeftOut]:
-    path = root / item.path
+def inspect(root: Path, item: Listed) -> Photo | LeftOut:
+    """Open one listed file: a photo, or why it is left out."""
     try:
         item.path.encode("utf-8")
     except UnicodeEncodeError:
         shown = item.path.encode("utf-8", "backslashreplace").decode()
-        return path, LeftOut(shown, "the file name is not valid UTF-8; rename the file")
+        return LeftOut(shown, "the file name is not valid UTF-8; rename the file")
     try:
-        content = read(path)
+        content = read(root / item.path)
         image = decode(content)
     except UnreadablePhotoError as problem:
-        return path, LeftOut(item.path, str(problem))
+        return LeftOut(item.path, str(problem))
     pixels = hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
     digest = hashlib.sha256(content).hexdigest()
-    return path, Photo(item.path, item.label, digest, pixels, image.width, image.height, item.part)
+    return Photo(item.path, item.label, digest, pixels, image.width, image.height, item.part)
 
 
 def _check(source: Path, photos: Photos) -> None:

@@ -73,8 +73,35 @@ def split(photos: Photos, *, test_share: float = 0.2, seed: int = 0) -> Split:
         OptionError: `test_share` is out of range.
         PhotosError: A class has too few photos, or only some photos name a part.
     """
+    check_share(test_share)
+    groups, parts = _parts(photos, test_share, seed)
+    _check_classes(photos, parts)
+    named = {photo.path: pixels[:12] for pixels, items in groups.items() if len(items) > 1 for photo in items}
+    return Split(parts["train"], parts["valid"], HeldOutPhotos(parts["test"]), named)
+
+
+def check_share(test_share: float) -> None:
+    """Refuse a test share outside 0.05 to 0.5.
+
+    Raises:
+        OptionError: It is.
+    """
     if not 0.05 <= test_share <= 0.5:
         raise OptionError(f"A test share of {test_share}. Accepted: 0.05 to 0.5. Next: --test-share 0.2")
+
+
+def split_for_training(photos: Photos, *, seed: int = 0) -> tuple[tuple[Photo, ...], tuple[Photo, ...]]:
+    """Divide photos into train and valid alone, for a caller that tests on photos of its own.
+
+    Raises:
+        PhotosError: A class has too few photos.
+    """
+    _, parts = _parts(photos, 0.0, seed)
+    return parts["train"], parts["valid"]
+
+
+def _parts(photos: Photos, test_share: float, seed: int) -> tuple[dict[str, list[Photo]], dict[str, tuple[Photo, ...]]]:
+    """The groups of equal pixels, and the photos of each part."""
     _check_parts(photos)
     _check_sizes(photos)
     groups: dict[str, list[Photo]] = defaultdict(list)
@@ -82,15 +109,10 @@ def split(photos: Photos, *, test_share: float = 0.2, seed: int = 0) -> Split:
         groups[photo.pixels].append(photo)
     part_of = _deal(groups, test_share, seed)
     parts: dict[str, list[Photo]] = {"train": [], "valid": [], "test": []}
-    for photo in photos.items:
-        parts[part_of[photo.pixels]].append(photo)
     # Ordered by content, so that renaming files changes no batch either.
-    ordered = {
-        name: tuple(sorted(items, key=lambda photo: (photo.pixels, photo.path))) for name, items in parts.items()
-    }
-    _check_classes(photos, ordered)
-    named = {photo.path: pixels[:12] for pixels, items in groups.items() if len(items) > 1 for photo in items}
-    return Split(ordered["train"], ordered["valid"], HeldOutPhotos(ordered["test"]), named)
+    for photo in sorted(photos.items, key=lambda photo: (photo.pixels, photo.content, photo.label, photo.path)):
+        parts[part_of[photo.pixels]].append(photo)
+    return groups, {part: tuple(items) for part, items in parts.items()}
 
 
 def _deal(groups: dict[str, list[Photo]], test_share: float, seed: int) -> dict[str, str]:
@@ -103,7 +125,7 @@ def _deal(groups: dict[str, list[Photo]], test_share: float, seed: int) -> dict[
             by_class[_label(items)].append(pixels)
     for pixels_of_class in by_class.values():
         pixels_of_class.sort(key=lambda pixels: hashlib.sha256(f"{seed}:{pixels}".encode()).digest())
-        n_test = 0 if "test" in named else max(1, round(len(pixels_of_class) * test_share))
+        n_test = 0 if "test" in named or not test_share else max(1, round(len(pixels_of_class) * test_share))
         n_rest = len(pixels_of_class) - n_test
         n_valid = 0 if "valid" in named else max(1, round(n_rest * VALID_SHARE))
         for place, pixels in enumerate(pixels_of_class):

@@ -1,0 +1,34 @@
+# The same commands for people and for CI.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo check test docs bench clean
+
+setup: .venv/.done
+
+.venv/.done: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable ".[train,dev]"
+	touch $@
+
+demo: setup
+	$(BIN)/tellapart demo --out runs/demo-$$(date +%Y%m%d-%H%M%S)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: setup
+	$(BIN)/python -m pytest
+
+docs: setup
+	$(BIN)/python -m pytest tests/test_docs.py
+
+bench: setup
+	$(BIN)/python benchmarks/features.py
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

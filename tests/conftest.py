@@ -1,0 +1,24 @@
+"""Shared by all tests: no test reads or fills the user's own cache, store or network."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parent.parent.parent / "shared"
+
+
+@pytest.fixture(autouse=True)
+def private_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test has a cache and a weight store of its own."""
+    place = tmp_path_factory.mktemp("private")
+    monkeypatch.setenv("TELLAPART_CACHE", str(place / "cache"))
+    monkeypatch.setenv("TELLAPART_WEIGHTS", str(place / "weights"))
+    monkeypatch.delenv("TELLAPART_OFFLINE", raising=False)
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of real photos and weights beside the repository; without it the test is skipped."""
+    if not SHARED.is_dir():
+        pytest.skip("the real photos and weights (../shared) are not here")
+    return SHARED

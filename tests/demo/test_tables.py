@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+
+from tellapart.demo.geometry import join
+from tellapart.demo.tables import draw_table
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_it_stands_on_the_floor_and_has_a_usual_size(seed: int) -> None:
+    corners = join([part.mesh for part in draw_table(np.random.default_rng(seed))]).corners
+    size = np.ptp(corners, axis=(0, 1))
+
+    assert np.isfinite(corners).all()
+    assert corners[..., 1].min() == pytest.approx(0.0, abs=0.06)
+    assert 0.6 <= size[0] <= 2.0
+    assert 0.3 <= size[1] <= 0.9
+
+
+def test_the_seed_decides() -> None:
+    first, again, other = (draw_table(np.random.default_rng(seed)) for seed in (3, 3, 4))
+
+    np.testing.assert_array_equal(join([p.mesh for p in first]).corners, join([p.mesh for p in again]).corners)
+    assert [p.material for p in first] == [p.material for p in again]
+    assert [p.material for p in first] != [p.material for p in other]
+
+
+def test_shapes_vary() -> None:
+    counts = {sum(len(part.mesh.corners) for part in draw_table(np.random.default_rng(seed))) for seed in range(20)}
+
+    assert len(counts) > 8

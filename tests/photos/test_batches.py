@@ -1,0 +1,128 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from photo_maker import class_folders
+from tellapart.errors import UnreadablePhotoError
+from tellapart.photos.batches import Batches, decoded, label_numbers, map_rows, pixels_of, rows_of, write_rows
+from tellapart.photos.decode import decode
+from tellapart.photos.pixels import PixelSpec, to_pixels
+from tellapart.photos.scan import Photos, scan
+from tellapart.progress import Silent
+
+SPEC = PixelSpec(16)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Photos:
+    return scan(class_folders(tmp_path / "photos", {"chair": 4, "table": 3}))
+
+
+def batches(n: int = 10, size: int = 4, seed: int = 0, *, shuffle: bool = True) -> Batches:
+    return Batches(rows_of(np.arange(n)), np.arange(n), size, seed, shuffle)
+
+
+def epoch_of(some: Batches) -> list[int]:
+    return [int(label) for number in range(len(some)) for label in some[number][1]]
+
+
+@pytest.mark.parametrize(("n", "size"), [(10, 4), (8, 4), (1, 4), (5, 1), (3, 100)])
+def test_each_photo_comes_once_an_epoch(n: int, size: int) -> None:
+    some = batches(n, size)
+    for _ in range(3):
+        assert sorted(epoch_of(some)) == list(range(n))
+        assert all(1 <= len(some[number][1]) <= size for number in range(len(some)))
+        some.next_epoch()
+
+
+def test_inputs_and_labels_belong_together() -> None:
+    inputs, labels = batches()[1]
+    assert inputs.dtype == np.float32
+    assert inputs.tolist() == labels.tolist()
+
+
+def test_the_seed_fixes_the_order() -> None:
+    assert epoch_of(batches(50)) == epoch_of(batches(50))
+    assert epoch_of(batches(50)) != epoch_of(batches(50, seed=1))
+
+
+def test_the_order_changes_from_epoch_to_epoch() -> None:
+    some = batches(50)
+    first = epoch_of(some)
+    assert epoch_of(some) == first
+    some.next_epoch()
+    assert epoch_of(some) != first
+
+
+def test_without_shuffling_the_order_stays() -> None:
+    some = batches(shuffle=False)
+    some.next_epoch()
+    assert epoch_of(some) == list(range(10))
+
+
+def test_the_generator_is_fixed_by_seed_epoch_and_number() -> None:
+    def fetch(positions: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        return generator.random(len(positions))
+
+    def draws(seed: int, epoch: int, number: int) -> list[float]:
+        some = Batches(fetch, np.arange(8), 4, seed)
+        for _ in range(epoch):
+            some.next_epoch()
+        return list(some[number][0])
+
+    assert draws(0, 0, 0) == draws(0, 0, 0)
+    others = [draws(*key) for key in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1))]
+    assert len({tuple(draw) for draw in others}) == 4
+
+
+def test_decoded_photos_equal_the_decoder(photos: Photos, tmp_path: Path) -> None:
+    found = decoded(photos.root, photos.items, SPEC, cache=tmp_path / "cache", progress=Silent())
+    assert found.shape == (7, 16, 16, 3)
+    assert found.dtype == np.uint8
+    for row, item in zip(found, photos.items, strict=True):
+        assert (row == to_pixels(decode(photos.root / item.path), SPEC)).all()
+    with pytest.raises(ValueError, match="read-only"):
+        found[0] = 0
+
+
+def test_decoded_photos_are_kept_by_content_and_size(photos: Photos, tmp_path: Path) -> None:
+    def ask(items: Photos, spec: PixelSpec) -> int:
+        decoded(items.root, items.items, spec, cache=tmp_path / "cache", progress=Silent())
+        return len(list((tmp_path / "cache" / "pixels").iterdir()))
+
+    assert ask(photos, SPEC) == 1
+    for item in photos.items:
+        (photos.root / item.path).rename(photos.root / item.path.replace(".png", " renamed.png"))
+    assert ask(scan(photos.root), SPEC) == 1
+    assert ask(scan(photos.root), PixelSpec(17)) == 2
+    assert ask(scan(photos.root), PixelSpec(16, "crop")) == 3
+    assert ask(scan(photos.root), PixelSpec(16, scaling="another")) == 3
+
+
+def test_pixels_come_in_order(photos: Photos) -> None:
+    backwards = photos.items[::-1]
+    found = list(pixels_of(photos.root, backwards, SPEC))
+    assert (found[0] == to_pixels(decode(photos.root / backwards[0].path), SPEC)).all()
+    assert len(found) == 7
+
+
+def test_a_photo_that_has_gone_leaves_nothing_half_done(photos: Photos, tmp_path: Path) -> None:
+    (photos.root / photos.items[3].path).unlink()
+    with pytest.raises(UnreadablePhotoError):
+        decoded(photos.root, photos.items, SPEC, cache=tmp_path / "cache", progress=Silent())
+    assert not list((tmp_path / "cache" / "pixels").iterdir())
+
+
+def test_rows_survive_the_disk(tmp_path: Path) -> None:
+    rows = np.arange(12, dtype=np.float32).reshape(3, 4)
+    write_rows(tmp_path / "a.npy", iter(rows), (3, 4), np.float32)
+    assert (map_rows(tmp_path / "a.npy") == rows).all()
+    assert (np.load(tmp_path / "a.npy") == rows).all()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+
+
+def test_label_numbers_follow_the_classes(photos: Photos) -> None:
+    numbers = label_numbers(photos.items, ("table", "sofa", "chair"))
+    assert numbers.dtype == np.int64
+    assert numbers.tolist() == [2] * 4 + [0] * 3

@@ -1,0 +1,288 @@
+"""The command line as a user meets it: results, one-line errors, exit status."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from ladder_set import draw_shapes
+from tellapart import cli
+from tellapart.errors import OptionError
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
+    """Run the command line in this process: status, standard output, standard error."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["tellapart", *map(str, words)])
+        status: object = 0
+        try:
+            cli.main()
+        except SystemExit as leave:
+            status = leave.code or 0
+    captured = capsys.readouterr()
+    assert isinstance(status, int)
+    return status, captured.out, captured.err
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_shapes(tmp_path_factory.mktemp("cli") / "photos", per_class=8)
+
+
+@pytest.fixture(scope="session")
+def finished(photos: Path) -> Path:
+    """A run of two recipes, made by the command itself in a process of its own."""
+    out = photos.parent / "run"
+    words = ["fit", photos, "--out", out, "--recipes", "majority,baseline", "--image-size", 32, "--epochs", 2]
+    environment = {**os.environ, "TELLAPART_CACHE": str(photos.parent / "cache")}
+    result = subprocess.run(
+        [sys.executable, "-m", "tellapart.cli", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "baseline" in result.stdout
+    assert "report.html" in result.stdout
+    assert "24 photos" in result.stderr
+    assert "oneDNN" not in result.stderr, "start-up chatter of the framework"
+    return out
+
+
+def bad_folders(place: Path) -> dict[str, Path]:
+    """Everything that is no folder of photos."""
+    (place / "empty").mkdir()
+    draw_shapes(place / "good", per_class=6)
+    (place / "one class").mkdir()
+    (place / "good" / "disc").rename(place / "one class" / "disc")
+    (place / "texts" / "a").mkdir(parents=True)
+    (place / "texts" / "a" / "photo.jpg").write_text("this is text")
+    (place / "file.jpg").write_text("x")
+    draw_shapes(place / "few", per_class=6)
+    for path in sorted((place / "few" / "disc").iterdir())[2:]:
+        path.unlink()
+    return {path.name: path for path in place.iterdir()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("missing", "There is no folder"),
+        ("empty", "no files"),
+        ("one class", "one class only"),
+        ("texts", "no readable photo"),
+        ("file.jpg", "is a file"),
+        ("few", "'disc' has 2"),
+    ],
+)
+def test_bad_photos_are_one_line_and_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, told: str
+) -> None:
+    place = bad_folders(tmp_path).get(name, tmp_path / name)
+    status, out, err = run(capsys, "fit", place, "--out", tmp_path / "run", "--recipes", "majority")
+    assert status == 2
+    assert out == ""
+    assert told in err
+    assert "Next:" in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--recipes", "deper"], "Did you mean deeper"),
+        (["--backbone", "resnet"], "resnet50"),
+        (["--weights", "nowhere.h5"], "There is no weights file"),
+        (["--budget", "soon"], "90s, 5m, 1h"),
+        (["--test-share", "0.9"], "0.05 to 0.5"),
+    ],
+)
+def test_bad_settings_are_one_line_and_status_2(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], told: str
+) -> None:
+    status, _, err = run(capsys, "fit", photos, "--out", tmp_path / "run", *words)
+    assert status == 2
+    assert told in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_weights_of_another_network_are_refused(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ladder_set import random_weights
+
+    words = ["--weights", random_weights(tmp_path), "--backbone", "vgg16", "--recipes", "bottleneck"]
+    status, _, err = run(capsys, "fit", photos, "--out", tmp_path / "run", *words)
+    assert status == 2
+    assert "does not fit vgg16" in err
+
+
+@pytest.mark.slow
+def test_another_run_is_not_overwritten(
+    photos: Path, finished: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
+    status, _, err = run(capsys, "fit", photos, "--out", finished, "--recipes", "majority")
+    assert status == 2
+    assert "--resume" in err
+    assert before == {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
+    (tmp_path / "mine.txt").write_text("mine")
+    status, _, err = run(capsys, "fit", photos, "--out", tmp_path, "--recipes", "majority")
+    assert status == 2
+    assert "not empty" in err
+
+
+@pytest.mark.slow
+def test_no_space_and_no_permission_are_told(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        status, _, err = run(capsys, "fit", photos, "--out", tmp_path / "run", "--recipes", "majority")
+    assert status == 2
+    assert "disk is full" in err
+    assert "Next:" in err
+    (tmp_path / "file").write_text("x")
+    status, _, err = run(capsys, "fit", photos, "--out", tmp_path / "file" / "run", "--recipes", "majority")
+    assert status == 2
+    assert "a file, not a folder" in err
+
+
+def test_a_folder_without_permission_is_told(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write anywhere")
+    (tmp_path / "locked").mkdir(mode=0o500)
+    status, _, err = run(capsys, "fit", photos, "--out", tmp_path / "locked" / "run", "--recipes", "majority")
+    assert status == 2
+    assert "Permission denied" in err
+
+
+@pytest.mark.slow
+def test_predict_prints_writes_and_names_what_it_cannot_read(
+    photos: Path, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = photos / "disc" / "000.png"
+    status, out, _ = run(capsys, "predict", finished / "model.onnx", good, "--top", 2)
+    assert status == 0
+    assert out.startswith(str(good))
+    assert out.count("%") == 2
+    status, out, _ = run(capsys, "predict", finished, photos / "disc", "--json")
+    assert len([json.loads(line) for line in out.splitlines()]) == 8
+    (tmp_path / "bad.jpg").write_text("text")
+    status, _, err = run(capsys, "predict", finished, good, tmp_path / "bad.jpg", "--out", tmp_path / "a.csv")
+    assert status == 2
+    assert "1 of the photos" in err
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 3
+    status, _, err = run(capsys, "predict", finished, good, "--out", tmp_path / "a.txt")
+    assert status == 2
+    assert ".csv or .jsonl" in err
+    status, _, err = run(capsys, "predict", finished, tmp_path / "none.jpg")
+    assert status == 2
+    status, _, err = run(capsys, "predict", good, good)
+    assert status == 2
+    assert "is not a model that can be run" in err
+
+
+@pytest.mark.slow
+def test_predict_loads_no_training_framework(photos: Path, finished: Path) -> None:
+    script = (
+        "import sys; from tellapart import load; "
+        f"load({str(finished)!r}).predict([{str(photos / 'disc' / '000.png')!r}]); "
+        "print(sorted({'keras', 'tensorflow', 'torch', 'jax', 'optuna', 'onnx'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+def test_report_makes_the_page_anew(finished: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    page = (finished / "report.html").read_bytes()
+    (finished / "report.html").unlink()
+    status, out, _ = run(capsys, "report", finished)
+    assert status == 0
+    assert out.strip() == str(finished / "report.html")
+    assert (finished / "report.html").read_bytes() == page
+    status, _, err = run(capsys, "report", tmp_path)
+    assert status == 2
+    assert "results.json" in err
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_what_is_finished_and_resume_goes_on(photos: Path, tmp_path: Path) -> None:
+    words = ["fit", photos, "--out", tmp_path / "run", "--recipes", "majority,baseline,augmented", "--image-size", 32]
+    command = [sys.executable, "-m", "tellapart.cli", *map(str, words)]
+    environment = {**os.environ, "TELLAPART_CACHE": str(tmp_path / "cache")}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        wait_for(tmp_path / "run" / "recipes" / "baseline" / "recipe.json", process)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        told = process.stderr.read()
+        assert process.wait(30) == 130
+    assert "Traceback" not in told
+    assert "--resume" in told.splitlines()[-1]
+    assert not (tmp_path / "run" / "results.json").exists()
+    result = subprocess.run(
+        [*command, "--resume", "--epochs", "80"], capture_output=True, text=True, check=False, env=environment
+    )
+    assert result.returncode == 2, "other settings are refused"
+    result = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=False, env=environment)
+    assert result.returncode == 0, result.stderr
+    assert "baseline: done before" in result.stderr
+    assert (tmp_path / "run" / "results.json").is_file()
+
+
+def wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
+    for _ in range(1200):
+        if path.exists():
+            return
+        assert process.poll() is None, "ended too early"
+        time.sleep(0.1)
+    raise AssertionError(f"{path} did not come")
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "--help")
+    assert status == 0
+    assert all(command in out for command in ("fit", "predict", "report", "demo"))
+    status, _, _ = run(capsys, "fit", "--help")
+    assert status == 0
+
+
+def test_unknown_words_are_told_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = run(capsys, "fti")
+    assert status == 2
+    assert "fti" in err
+    status, _, err = run(capsys, "fit")
+    assert status == 2
+    assert "PHOTOS" in err
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("5m", 300), ("1.5h", 5400), ("7", 7), (" 2 M ", 120)])
+def test_durations(text: str, seconds: float) -> None:
+    assert cli.read_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-5m", "5 days"])
+def test_odd_durations_are_refused(text: str) -> None:
+    with pytest.raises(OptionError, match="90s, 5m, 1h"):
+        cli.read_duration(text)
+
+
+def test_pictures_of_the_fixture_open(photos: Path) -> None:
+    with Image.open(photos / "disc" / "000.png") as picture:
+        assert picture.size == (40, 40)

@@ -1,0 +1,269 @@
+"""The main job, whole, on tiny photos, and on real ones where they are here."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tellapart as ta
+from ladder_set import draw_shapes, random_weights
+from tellapart import pipeline
+from tellapart.errors import OptionError, PhotosError, RunFolderError, UnknownNameError, WeightsError
+from tellapart.files import read_csv
+from tellapart.models import weights
+from tellapart.models.recipes import Recipe, fit_recipe
+from tellapart.models.task import Fitted, Task
+from tellapart.report.page import write_report
+
+pytestmark = pytest.mark.slow
+ALL = ["majority", "baseline", "deeper", "augmented", "tuned", "bottleneck", "finetuned"]
+
+
+class Notes:
+    """A progress that keeps what it is told."""
+
+    def __init__(self) -> None:
+        from tellapart.progress import Silent
+
+        self.told: list[str] = []
+        self.bar = Silent().bar
+
+    def note(self, text: str) -> None:
+        self.told.append(text)
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos with a copy and a broken file among them, and weights."""
+    place = tmp_path_factory.mktemp("ladder")
+    photos = draw_shapes(place / "photos")
+    shutil.copy(photos / "disc" / "000.png", photos / "disc" / "copy of 000.png")
+    (photos / "frame" / "broken.jpg").write_bytes(b"\xff\xd8 no photo")
+    (photos / "frame" / "notes.txt").write_text("not a photo")
+    random_weights(place)
+    return place
+
+
+@pytest.fixture(scope="session")
+def whole(place: Path, tmp_path_factory: pytest.TempPathFactory) -> ta.Run:
+    """One run of the whole ladder, shared by the tests that only read it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TELLAPART_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return climb(place, place / "run")
+
+
+def climb(place: Path, out: Path, **settings: Any) -> ta.Run:
+    given = {
+        "backbone": "mobilenet_v2",
+        "weights": place / "random.weights.h5",
+        "image_size": 64,
+        "epochs": 3,
+        "trials": 3,
+        "budget": 60.0,
+    }
+    return ta.fit(place / "photos", out, **{**given, **settings})
+
+
+def test_the_run_folder_keeps_its_contract(whole: ta.Run, shared: Path) -> None:
+    check = shared / "contract" / "check_run.py"
+    result = subprocess.run([sys.executable, check, whole.folder], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+def test_every_step_leaves_its_files(whole: ta.Run) -> None:
+    assert [entry["name"] for entry in whole.results["recipes"]] == ALL
+    for name in ALL:
+        files = {path.name for path in (whole.folder / "recipes" / name).iterdir()}
+        assert files >= {"history.csv", "predictions.csv", "confusion.csv", "model.keras", "model.onnx"}
+        assert (whole.folder / "figures" / f"confusion_{name}.png").is_file()
+        assert name == "majority" or (whole.folder / "figures" / f"curves_{name}.png").is_file()
+    figures = {path.stem for path in (whole.folder / "figures").iterdir()}
+    assert figures >= {"ladder", "augmentation", "tuning_history"}
+    assert (whole.folder / "study.db").is_file()
+    assert not list(whole.folder.rglob("*.tmp*")), "a temporary file was left behind"
+
+
+def test_what_is_broken_doubled_or_no_photo_is_told(whole: ta.Run) -> None:
+    photos = whole.results["photos"]
+    assert [item["path"] for item in photos["excluded"]] == ["frame/broken.jpg"]
+    assert [item["path"] for item in photos["skipped"]] == ["frame/notes.txt"]
+    assert photos["duplicate_groups"] == 1
+    rows = {row["path"]: row for row in read_csv(whole.folder / "split.csv")}
+    one, other = rows["disc/000.png"], rows["disc/copy of 000.png"]
+    assert one["group"] == other["group"] != ""
+    assert one["part"] == other["part"]
+
+
+def test_lessons_speak_of_training_and_test(whole: ta.Run) -> None:
+    for entry in whole.results["recipes"][1:]:
+        assert "training accuracy went from" in entry["lesson"]
+        assert "test accuracy from" in entry["lesson"]
+
+
+def test_the_chosen_model_answers_as_its_predictions_say(whole: ta.Run, place: Path) -> None:
+    model = ta.load(whole.folder / "model.onnx")
+    rows = read_csv(whole.folder / "recipes" / whole.best / "predictions.csv")
+    answers = model.predict_proba([place / "photos" / row["path"] for row in rows])
+    for row, answer in zip(rows, answers, strict=True):
+        for label, share in zip(model.classes, answer, strict=True):
+            assert float(row[label]) == pytest.approx(float(share), abs=1e-5)
+    assert max(entry["export_difference"] for entry in whole.results["recipes"]) < 1e-4
+
+
+def test_the_run_shows_itself(whole: ta.Run) -> None:
+    board = whole.leaderboard()
+    assert len(board.rows) == len(ALL)
+    assert f"{whole.best} *" in str(board)
+    assert len(whole.recipe("deeper").history) == whole.recipe("deeper").results["epochs"]
+    with pytest.raises(UnknownNameError, match="deeper"):
+        whole.recipe("deepr")
+
+
+def test_the_same_seed_gives_the_same_files(whole: ta.Run, place: Path, tmp_path: Path) -> None:
+    again = climb(place, tmp_path / "again", recipes="baseline,augmented,bottleneck,finetuned")
+    assert (again.folder / "split.csv").read_bytes() == (whole.folder / "split.csv").read_bytes()
+    for name in ("baseline", "augmented", "bottleneck", "finetuned"):
+        one, other = whole.folder / "recipes" / name, again.folder / "recipes" / name
+        for file in ("predictions.csv", "confusion.csv", "model.onnx"):
+            assert (one / file).read_bytes() == (other / file).read_bytes(), f"{name}/{file}"
+
+
+def test_another_seed_gives_another_split(place: Path, tmp_path: Path, whole: ta.Run) -> None:
+    other = climb(place, tmp_path / "other", recipes="majority", seed=1)
+    assert other.results["split"]["fingerprint"] != whole.results["split"]["fingerprint"]
+
+
+def test_a_second_run_reads_its_features(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "cache"))
+    climb(place, tmp_path / "first", recipes="bottleneck")
+    started = []
+    monkeypatch.setattr("tellapart.models.features.in_batches", lambda *_: started.append(1))
+    climb(place, tmp_path / "second", recipes="bottleneck")
+    assert not started
+
+
+def test_resume_trains_only_what_is_missing(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "run"
+    first = climb(place, out, recipes="majority,baseline")
+    before = (out / "recipes" / "baseline" / "model.onnx").read_bytes()
+    with pytest.raises(RunFolderError, match="--resume"):
+        climb(place, out, recipes="majority,baseline")
+    with pytest.raises(RunFolderError, match="seed was 0, is 1"):
+        climb(place, out, recipes="majority,baseline", seed=1, resume=True)
+    trained = watch(monkeypatch)
+    second = climb(place, out, recipes="majority,baseline,deeper", resume=True)
+    assert trained == ["deeper"]
+    assert (out / "recipes" / "baseline" / "model.onnx").read_bytes() == before
+    assert first.results["recipes"][1]["test"] == second.results["recipes"][1]["test"]
+
+
+def watch(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note which recipes are trained."""
+    trained: list[str] = []
+
+    def noted(recipe: Recipe, task: Task) -> Fitted:
+        trained.append(recipe.name)
+        return fit_recipe(recipe, task)
+
+    monkeypatch.setattr("tellapart.climb.fit_recipe", noted)
+    return trained
+
+
+def test_results_come_last(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def noted(run: Path, results: dict[str, Any]) -> Path:
+        seen.append((run / "results.json").exists())
+        return write_report(run, results)
+
+    monkeypatch.setattr("tellapart.pipeline.write_report", noted)
+    climb(place, tmp_path / "run", recipes="majority")
+    assert seen == [False]
+
+
+def test_missing_weights_stop_before_training_or_leave_steps_out(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELLAPART_OFFLINE", "1")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    with pytest.raises(WeightsError, match="--weights FILE"):
+        climb(place, tmp_path / "stopped", weights=None)
+    assert not (tmp_path / "stopped").exists()
+    notes = Notes()
+    run = climb(place, tmp_path / "run", weights=None, recipes="majority,bottleneck", skip_missing=True, progress=notes)
+    assert [entry["name"] for entry in run.results["recipes"]] == ["majority"]
+    assert "Left out: bottleneck" in run.results["notes"][0]
+    assert any("Left out" in told for told in notes.told)
+    assert "Left out: bottleneck" in (run.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_keras_cache_with_a_damaged_file_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELLAPART_OFFLINE", "1")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    damaged = tmp_path / "models" / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    damaged.parent.mkdir()
+    damaged.write_bytes(b"not whole")
+    notes = Notes()
+    from tellapart.models.backbones import find_backbone
+
+    with pytest.raises(WeightsError):
+        weights.weights_path(find_backbone("vgg16"), None, notes)
+    assert damaged.read_bytes() == b"not whole"
+    assert "damaged" in notes.told[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "told"),
+    [
+        ({"recipes": "deper"}, UnknownNameError, "Did you mean deeper"),
+        ({"backbone": "vgg61"}, UnknownNameError, "vgg16"),
+        ({"epochs": 0}, OptionError, "1 or more"),
+        ({"image_size": 4}, OptionError, "16 to 1024"),
+        ({"test_share": 0.9}, OptionError, "0.05 to 0.5"),
+        ({"trials": 0}, OptionError, "at least one trial"),
+    ],
+)
+def test_wrong_settings_stop_before_anything_is_written(
+    place: Path, tmp_path: Path, settings: dict[str, Any], error: type[Exception], told: str
+) -> None:
+    with pytest.raises(error, match=told):
+        climb(place, tmp_path / "run", **settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_run_folder_must_lie_outside_the_photos(place: Path) -> None:
+    with pytest.raises(PhotosError, match="inside the photos"):
+        climb(place, place / "photos" / "run")
+
+
+def test_the_demo_draws_climbs_and_says_what_it_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELLAPART_OFFLINE", "1")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    run = pipeline.demo(tmp_path / "demo", photos_per_class=8, recipes="majority,bottleneck")
+    assert run.results["photos"]["classes"] == ["bed", "chair", "sofa", "table"]
+    assert run.results["photos"]["excluded"], "the broken file is named"
+    assert run.results["photos"]["duplicate_groups"] >= 1
+    assert "bottleneck" in run.results["notes"][0]
+
+
+def test_real_photos_and_real_weights(shared: Path, tmp_path: Path) -> None:
+    """A twentieth of the main job on real input: what the frozen real backbone is worth."""
+    photos = tmp_path / "photos"
+    for label in ("bed", "chair"):
+        for path in sorted((shared / "data" / "furniture4" / label).iterdir())[:40]:
+            (photos / label).mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, photos / label)
+    run = ta.fit(
+        photos,
+        tmp_path / "run",
+        recipes="majority,bottleneck",
+        backbone="mobilenet_v2",
+        weights=shared / "weights" / "mobilenet_v2_imagenet_notop.weights.h5",
+        image_size=160,
+    )
+    assert run.recipe("bottleneck").results["test"]["accuracy"] >= 0.8
+    assert json.loads((run.folder / "results.json").read_text(encoding="utf-8")) == run.results
