@@ -227,7 +227,18 @@ def test_ctrl_c_keeps_what_is_finished_and_resume_goes_on(photos: Path, tmp_path
     words = ["fit", photos, "--out", tmp_path / "run", "--recipes", "majority,baseline,augmented", "--image-size", 32]
     command = [sys.executable, "-m", "tellapart.cli", *map(str, words)]
     environment = {**os.environ, "TELLAPART_CACHE": str(tmp_path / "cache")}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+
+    def listen() -> None:  # a shell's background job ignores the signal, and its children with it
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=listen,  # noqa: PLW1509
+    ) as process:
         wait_for(tmp_path / "run" / "recipes" / "baseline" / "recipe.json", process)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
@@ -269,7 +280,7 @@ def test_unknown_words_are_told_with_status_2(capsys: pytest.CaptureFixture[str]
     assert "fti" in err
     status, _, err = run(capsys, "fit")
     assert status == 2
-    assert "PHOTOS" in err
+    assert "--help" in err
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("5m", 300), ("1.5h", 5400), ("7", 7), (" 2 M ", 120)])

@@ -154,18 +154,24 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt):
         _complain("Stopped. What is finished is kept. Next: the same command with --resume")
         _leave(INTERRUPTED)
-    except UserError as problem:
-        _complain(str(problem))
-        sys.exit(2)
-    except ModuleNotFoundError as problem:
-        _complain(str(MissingExtraError(f"The module {problem.name}", "train")))
-        sys.exit(2)
-    except TellapartError as problem:
-        _complain(str(problem))
-        sys.exit(1)
-    except OSError as problem:
-        _complain(_about_files(problem))
-        sys.exit(2)
+    except Exception as problem:
+        text, status = _told(problem)
+        _complain(text)
+        sys.exit(status)
+
+
+def _told(problem: Exception) -> tuple[str, int]:
+    """The one line for an error and the exit status; what has no line is raised again."""
+    if isinstance(problem, TellapartError):
+        return str(problem), 2 if isinstance(problem, UserError) else 1
+    if isinstance(problem, ModuleNotFoundError):
+        return str(MissingExtraError(f"The module {problem.name}", "train")), 2
+    if isinstance(problem, OSError):
+        return _about_files(problem), 2
+    # Typer's usage errors have no public class of their own in every version; they all have this method.
+    if hasattr(problem, "format_message"):
+        return f"{problem.format_message()} Next: tellapart --help", 2
+    raise problem
 
 
 def _about_files(problem: OSError) -> str:

@@ -88,6 +88,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Sequence[str | Path]) -> np.ndarray:  # noqa: N803
         """The most probable label of each photo, (photos,)."""
+        check_is_fitted(self)
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
     def predict_proba(self, X: Sequence[str | Path]) -> np.ndarray:  # noqa: N803

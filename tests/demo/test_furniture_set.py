@@ -73,7 +73,7 @@ def test_near_copies_look_like_their_originals_and_others_do_not(drawn: tuple[Pa
 
 def test_the_seed_decides_every_byte(tmp_path: Path) -> None:
     for name, seed in (("first", 1), ("again", 1), ("other", 2)):
-        draw_furniture(tmp_path / name, photos_per_class=2, seed=seed, progress=Silent())
+        draw_furniture(tmp_path / name, photos_per_class=1, seed=seed, progress=Silent())
     first, again, other = (digests(tmp_path / name) for name in ("first", "again", "other"))
 
     assert first == again

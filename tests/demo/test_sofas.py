@@ -12,7 +12,7 @@ def test_it_stands_on_the_floor_and_has_a_usual_size(seed: int) -> None:
 
     assert np.isfinite(corners).all()
     assert corners[..., 1].min() == pytest.approx(0.0, abs=0.06)
-    assert 0.9 <= size[0] <= 2.8
+    assert 0.9 <= size[0] <= 3.0
     assert 0.3 <= size[1] <= 1.3
 
 

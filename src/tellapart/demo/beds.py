@@ -10,7 +10,7 @@ def draw_bed(rng: np.random.Generator) -> list[Part]:
     """Build a bed at random: standing on y = 0, its head at -z."""
     frame, sheet = hard_material(rng), soft_material(rng)
     size = (float(rng.choice([0.9, 1.2, 1.6])), rng.uniform(0.26, 0.46), rng.uniform(1.85, 2.05))
-    kind = rng.choice(["plain", "posts", "bunk"], p=[0.82, 0.1, 0.08])
+    kind = rng.choice(["plain", "posts", "bunk"], p=[0.87, 0.07, 0.06])
     if kind == "bunk":
         size = (0.9, 0.3, size[2])
     parts = [*_base(rng, frame, size), *_bedding(rng, sheet, size)]
@@ -59,7 +59,7 @@ def _bedding(rng: np.random.Generator, sheet: Material, size: Point) -> list[Par
 def _pillows(rng: np.random.Generator, sheet: Material, size: Point, level: float) -> list[Part]:
     width, _, long = size
     n_pillows = 1 if width < 1.0 else 2
-    if rng.random() < 0.1:
+    if rng.random() < 0.04:
         return []
     cloth = sheet if rng.random() < 0.3 else soft_material(rng)
     each = min(0.72, (width - 0.1) / n_pillows)
@@ -95,7 +95,7 @@ def _blanket(rng: np.random.Generator, size: Point, lie: tuple[float, float]) ->
 def _boards(rng: np.random.Generator, frame: Material, size: Point) -> list[Part]:
     width, top, long = size
     parts = []
-    if rng.random() < 0.88:
+    if rng.random() < 0.95:
         head, cloth = _board(rng, width, top + rng.uniform(0.35, 0.85))
         parts.append(Part(head.moved(z=-long / 2 - 0.03), soft_material(rng) if cloth else frame))
     if rng.random() < 0.4:

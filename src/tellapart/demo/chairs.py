@@ -11,7 +11,7 @@ from tellapart.demo.materials import Material, Part, hard_material, soft_materia
 def draw_chair(rng: np.random.Generator) -> list[Part]:
     """Build a chair at random: standing on y = 0, seen from the front along -z."""
     kinds = [_four_legs, _armchair, _swivel, _cantilever, _bar_stool]
-    kind = rng.choice(len(kinds), p=[0.56, 0.15, 0.13, 0.09, 0.07])
+    kind = rng.choice(len(kinds), p=[0.62, 0.09, 0.13, 0.09, 0.07])
     return kinds[kind](rng)
 
 

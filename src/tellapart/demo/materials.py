@@ -15,6 +15,7 @@ from tellapart.demo.geometry import Array, Mesh
 Colour: TypeAlias = tuple[float, float, float]
 
 _TILE = 512
+_PALE = (0.6, 0.55, 0.48)
 
 # sRGB, as seen on paint cards, woods and cloth.
 _COLOURS: tuple[Colour, ...] = (
@@ -73,9 +74,9 @@ def shade(colour: Colour, factor: float) -> Colour:
 
 
 def muted(material: Material, share: float) -> Material:
-    """Mix a material with pale grey, and its pattern with its ground, by `share` from 0 to 1."""
-    ground = np.array(material.colour) * (1 - share) + 0.42 * share
-    figure = np.array(material.second) * (1 - share) + 0.42 * share
+    """Mix a material with a warm pale grey, and its pattern with its ground, by `share` from 0 to 1."""
+    ground = np.array(material.colour) * (1 - share) + np.array(_PALE) * share
+    figure = np.array(material.second) * (1 - share) + np.array(_PALE) * share
     (r, g, b), (r2, g2, b2) = ground, figure + share * (ground - figure)
     calm, calm_second = (float(r), float(g), float(b)), (float(r2), float(g2), float(b2))
     return replace(material, colour=calm, second=calm_second)
@@ -95,6 +96,11 @@ def hard_material(rng: np.random.Generator) -> Material:
     return Material(colour, colour, "plain", 1.0, rng.uniform(0.05, 0.4))
 
 
+def _near(colour: Colour, other: Colour) -> Colour:
+    red, green, blue = (0.6 * a + 0.4 * b for a, b in zip(colour, other, strict=True))
+    return (red, green, blue)
+
+
 def soft_material(rng: np.random.Generator) -> Material:
     """Choose something to cover with: cloth or leather."""
     kinds = ["plain", "weave", "stripes", "checks", "dots", "leather", "blotches"]
@@ -102,7 +108,7 @@ def soft_material(rng: np.random.Generator) -> Material:
     colour = any_colour(rng)
     if kind == "leather":
         return Material(colour, shade(colour, 0.7), "weave", 2.0, 0.45)
-    second = shade(colour, rng.uniform(0.6, 0.9)) if kind == "weave" else any_colour(rng)
+    second = shade(colour, rng.uniform(0.6, 0.9)) if kind == "weave" else _near(any_colour(rng), colour)
     return Material(colour, second, kind, rng.uniform(4.0, 12.0), 0.0)
 
 

@@ -90,7 +90,7 @@ class Backdrop:
 
 def random_room(rng: np.random.Generator, low: Point, high: Point) -> Room:
     """Make a room, studio or garden around what stands between `low` and `high`."""
-    kind = rng.choice(["room", "studio", "garden"], p=[0.66, 0.22, 0.12])
+    kind = rng.choice(["room", "studio", "garden"], p=[0.62, 0.3, 0.08])
     near, far = (0.05, 1.6) if kind == "room" else (3.0, 7.0)
     gaps = rng.uniform(near, far, 2)
     sides = rng.uniform(1.2, 3.5, 2)
@@ -102,7 +102,7 @@ def random_room(rng: np.random.Generator, low: Point, high: Point) -> Room:
         x_gaps = (sides[0], sides[1])
     ceiling = 9.0 if kind != "room" else rng.uniform(2.4, 3.2)
     corners = (low[0] - x_gaps[0], 0.0, low[2] - gaps[1]), (high[0] + x_gaps[1], ceiling, high[2] + 4.0)
-    rug = _random_rug(rng, low, high) if kind == "room" and rng.random() < 0.35 else None
+    rug = _random_rug(rng, low, high) if kind == "room" and rng.random() < 0.22 else None
     floor, floor_kind, wall, wall_kind = _surfaces(rng, str(kind))
     patches = _random_patches(rng, *corners) if kind == "room" else ()
     yaw = float(rng.choice([0.0, np.pi / 2, np.pi / 4]))
@@ -113,7 +113,7 @@ def _surfaces(rng: np.random.Generator, kind: str) -> tuple[Material, str, Mater
     colour = any_colour(rng)
     plain = Material(colour, shade(colour, 0.8))
     if kind == "studio":
-        paper = muted(plain, rng.uniform(0.2, 0.8))
+        paper = muted(plain, rng.uniform(0.45, 0.9))
         return paper, "smooth", paper, "studio"
     if kind == "garden":
         green = linear((rng.uniform(0.3, 0.5), rng.uniform(0.45, 0.62), rng.uniform(0.2, 0.35)))
@@ -132,7 +132,7 @@ def _surfaces(rng: np.random.Generator, kind: str) -> tuple[Material, str, Mater
         paper = soft_material(rng)
         pale = Material(pale.colour, paper.colour, str(rng.choice(["stripes", "dots", "blotches"])), rng.uniform(3, 8))
     # Furniture is to stand out from what is around it, as in a catalogue.
-    return muted(floor, rng.uniform(0.3, 0.75)), floor_kind, muted(pale, rng.uniform(0.3, 0.75)), wall_kind
+    return muted(floor, rng.uniform(0.5, 0.9)), floor_kind, muted(pale, rng.uniform(0.5, 0.9)), wall_kind
 
 
 def _random_rug(rng: np.random.Generator, low: Point, high: Point) -> Rug:
@@ -146,7 +146,7 @@ def _random_patches(rng: np.random.Generator, low: Point, high: Point) -> tuple[
         along = 2 if wall < 2 else 0
         start, end = low[along] + 0.1, high[along] - 0.1
         at = start + rng.uniform(0.0, 0.8)
-        while at < end - 0.5 and rng.random() < 0.75:
+        while at < end - 0.5 and rng.random() < 0.4:
             kind = rng.choice(["window", "picture", "door"], p=[0.33, 0.52, 0.15])
             wide = rng.uniform(0.8, 1.5) if kind == "window" else rng.uniform(0.3, 0.9)
             base, top = rng.uniform(0.95, 1.3), rng.uniform(1.5, 2.2)

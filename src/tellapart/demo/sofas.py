@@ -10,8 +10,8 @@ from tellapart.demo.materials import Material, Part, hard_material, soft_materia
 def draw_sofa(rng: np.random.Generator) -> list[Part]:
     """Build a sofa at random: standing on y = 0, seen from the front along -z."""
     cloth = soft_material(rng)
-    seats = int(rng.choice([2, 3], p=[0.55, 0.45]))
-    width, depth = seats * rng.uniform(0.52, 0.72), rng.uniform(0.6, 0.8)
+    seats = int(rng.choice([2, 3], p=[0.4, 0.6]))
+    width, depth = seats * rng.uniform(0.58, 0.76), rng.uniform(0.6, 0.8)
     leg, seat = rng.uniform(0.03, 0.17), rng.uniform(0.36, 0.46)
     arm = rng.uniform(0.07, 0.24)
     size = (width, seat, depth)
@@ -19,7 +19,7 @@ def draw_sofa(rng: np.random.Generator) -> list[Part]:
     parts = [Part(base, cloth), *_feet(rng, width + 2 * arm, leg, depth)]
     parts += _seat_cushions(rng, cloth, seats, size)
     parts += _backrest(rng, cloth, seats, size)
-    if rng.random() < 0.86:
+    if rng.random() < 0.92:
         parts += _armrests(rng, cloth, (arm, leg), size)
     if rng.random() < 0.22:
         parts += _corner(rng, cloth, size, leg)
@@ -106,9 +106,9 @@ def _corner(rng: np.random.Generator, cloth: Material, size: tuple[float, float,
 def _throw_pillows(rng: np.random.Generator, size: tuple[float, float, float]) -> list[Part]:
     width, seat, depth = size
     parts = []
-    for _ in range(rng.integers(0, 4)):
-        wide = rng.uniform(0.34, 0.46)
-        pillow: Mesh = cushion((wide, wide, 0.12), 0.055, 0.5)
+    for _ in range(rng.choice([0, 1, 2], p=[0.4, 0.35, 0.25])):
+        wide = rng.uniform(0.3, 0.4)
+        pillow: Mesh = cushion((wide, wide, 0.12), 0.055, 0.25)
         if rng.random() < 0.12:
             pillow = ball((0.6, 0.16, 0.16))
         leant = pillow.turned(yaw=rng.uniform(-0.5, 0.5), pitch=-rng.uniform(0.2, 0.5), roll=rng.uniform(-0.2, 0.2))

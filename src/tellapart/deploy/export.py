@@ -50,7 +50,8 @@ def answer_both(network: bytes, fitted: Fitted, root: Path, photos: Sequence[Pho
     while some_pictures := list(islice(pictures, BATCH)):
         some = np.stack(some_pictures).astype(np.float32)
         exported = forward(some)
-        difference = max(difference, float(np.abs(exported - predict(fitted.network, some)).max()))
+        # NumPy's maximum, unlike Python's, keeps a NaN.
+        difference = float(np.maximum(difference, np.abs(exported - predict(fitted.network, some)).max()))
         probabilities.append(exported)
     if not difference <= AGREEMENT:
         raise TellapartError(

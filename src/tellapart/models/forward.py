@@ -1,5 +1,6 @@
 """The one engine for everything that only goes forward: ONNX Runtime."""
 
+import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
@@ -14,13 +15,15 @@ class Forward:
     """A network in ONNX form that gives one array a batch.
 
     Args:
-        model: The bytes of an ONNX file. Bytes, not a path: the runtime then
-            has no folder in which to look for external data.
+        model: The bytes of an ONNX file; external data is refused.
     """
 
     def __init__(self, model: bytes) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        # Without this, external data is looked for in the working directory.
+        nowhere = os.path.join(os.devnull, "none")
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", nowhere)
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self.inputs = self._session.get_inputs()
         self.outputs = self._session.get_outputs()

@@ -39,7 +39,7 @@ def to_onnx(network: Any) -> bytes:
         else:
             export(network, path)
         model = onnx.load(path)
-    _name_ends(model)
+    _name_parts(model)
     model.producer_name, model.producer_version, model.doc_string = "tellapart", "", ""
     model.graph.name, model.graph.doc_string = "tellapart", ""
     for node in model.graph.node:
@@ -75,15 +75,28 @@ def _export_elsewhere(network: Any, path: Path) -> None:
         raise TellapartError(f"The export through {backend} failed: {result.stderr.strip()[-300:]}")
 
 
-def _name_ends(model: Any) -> None:
-    ends = {model.graph.input[0].name: INPUT, model.graph.output[0].name: OUTPUT}
-    for node in model.graph.node:
-        node.input[:] = [ends.get(name, name) for name in node.input]
-        node.output[:] = [ends.get(name, name) for name in node.output]
-    for end in (model.graph.input[0], model.graph.output[0]):
-        end.name = ends[end.name]
+def _name_parts(model: Any) -> None:
+    """Name the ends, and number all that lies between in the order of the nodes.
+
+    The converters' own names hold counters of the whole process, and the
+    constants stand in an order that changes from process to process.
+    """
+    graph = model.graph
+    names = {"": "", graph.input[0].name: INPUT, graph.output[0].name: OUTPUT}
+    for number, node in enumerate(graph.node):
+        for name in (*node.input, *node.output):
+            names.setdefault(name, f"value_{len(names)}")
+        node.name = f"{node.op_type}_{number}"
+        node.input[:] = [names[name] for name in node.input]
+        node.output[:] = [names[name] for name in node.output]
+    place = {name: number for number, name in enumerate(names.values())}
+    for constant in graph.initializer:
+        constant.name = names.get(constant.name, constant.name)
+    graph.initializer.sort(key=lambda constant: place.get(constant.name, -1))
+    for end in (graph.input[0], graph.output[0]):
+        end.name = names[end.name]
         end.type.tensor_type.shape.dim[0].dim_param = "photos"
-    del model.graph.value_info[:]  # shapes in between; ONNX Runtime infers them
+    del graph.value_info[:]  # shapes in between; ONNX Runtime infers them
 
 
 if __name__ == "__main__":

@@ -78,12 +78,13 @@ class Watcher:
     Attributes:
         name: The recipe, for messages.
         progress: Where the bar is drawn.
-        after_epoch: Called with each finished epoch; may raise to stop (pruning).
+        after_epoch: Called with each finished epoch; True ends training there, with the best
+            weights so far, and an exception gives it up (pruning).
     """
 
     name: str
     progress: Progress = field(default_factory=Silent)
-    after_epoch: Callable[[Epoch], None] | None = None
+    after_epoch: Callable[[Epoch], bool] | None = None
 
 
 def train(network: Any, parts: tuple[Batches, Batches], plan: Plan, watcher: Watcher) -> History:
@@ -118,8 +119,13 @@ def train(network: Any, parts: tuple[Batches, Batches], plan: Plan, watcher: Wat
             verbose=0,
         )
     best = min(diary.rows, key=lambda row: row.valid_loss)
-    stopped = f"no lower validation loss for {plan.patience} epochs" if stopper.stopped_epoch else "all epochs done"
-    return History(tuple(diary.rows), best.epoch, stopped)
+    return History(tuple(diary.rows), best.epoch, _why(diary.told_to_stop, stopper, plan))
+
+
+def _why(told_to_stop: bool, stopper: Any, plan: Plan) -> str:
+    if told_to_stop:
+        return "the time was over"
+    return f"no lower validation loss for {plan.patience} epochs" if stopper.stopped_epoch else "all epochs done"
 
 
 def compile_network(network: Any, plan: Plan) -> None:
@@ -166,6 +172,7 @@ class _Diary(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, watcher: Watcher, bar: Bar) -> None:
         super().__init__()
         self.rows: list[Epoch] = []
+        self.told_to_stop = False
         self._watcher = watcher
         self._bar = bar
         self._start = time.perf_counter()
@@ -191,8 +198,8 @@ class _Diary(keras.callbacks.Callback):  # type: ignore[misc]
         )
         self.rows.append(row)
         self._validated = f" | validation loss {row.valid_loss:.3f} accuracy {row.valid_accuracy:.2f}"
-        if self._watcher.after_epoch:
-            self._watcher.after_epoch(row)
+        if self._watcher.after_epoch and self._watcher.after_epoch(row):
+            self.told_to_stop = self.model.stop_training = True
 
     def _check(self, loss: float, of_what: str) -> None:
         if not math.isfinite(loss):

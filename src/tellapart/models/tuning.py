@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from tellapart.errors import TrainingError
-from tellapart.files import write_csv
+from tellapart.files import read_csv, read_json, write_csv
 from tellapart.models import networks
 from tellapart.models.backend import keras
-from tellapart.models.scratch import fit_from_scratch
+from tellapart.models.scratch import fit_from_scratch, pixels_for, predict
 from tellapart.models.task import Fitted, Task
-from tellapart.models.training import Epoch, Plan, Watcher
+from tellapart.models.training import Epoch, History, Plan, Watcher
+from tellapart.photos.pixels import PixelSpec
 
-_STARTUP: Final = 4  # trials that are never pruned, to compare with
-_WARMUP: Final = 4  # epochs before a trial may be pruned
+_STARTUP: Final = 4  # trials drawn at random before the sampler learns from them
+_WARMUP: Final = 8  # epochs before a trial may be pruned
 
 
 @dataclass(frozen=True)
@@ -66,81 +67,103 @@ def fit_tuned(task: Task, size: int) -> Fitted:
     """Search, and give the network of the trial with the lowest validation loss.
 
     The first trial has the settings of `augmented`, so that the search cannot
-    end below it on validation. `study.db` holds the study, `trials.csv` and
-    `importance.csv` its tables.
+    end below it on validation; where this run has trained that recipe, its
+    epochs and its network are taken over. `study.db` holds the study,
+    `trials.csv` and `importance.csv` its tables.
     """
     start = time.perf_counter()
-    keeper = _Keeper(task, size)
-    with _study(task) as study:
-        spent = sum(trial.duration.total_seconds() for trial in study.trials if trial.duration)
-        keeper.deadline = start + task.options.budget - spent
+    before = _augmented_before(task)
+    with _study(task, before) as study:
+        spent = sum(trial.user_attrs.get("seconds", 0.0) for trial in study.trials)
+        searcher = _Searcher(task, size, start + task.options.budget - spent)
         left = task.options.trials - len([trial for trial in study.trials if trial.state.is_finished()])
-        title = f"Searching ({task.options.trials} trials, {task.options.budget:.0f} seconds at most)"
-        with task.progress.bar(title, max(left, 0)) as bar:
-
-            def tell(study: Any, trial: Any) -> None:
-                bar.advance()
-                lowest = min(_finished(study), default=math.nan)
-                bar.say(f"trial {trial.number} {trial.state.name.lower()}, lowest loss {lowest:.3f}")
-
-            budget = task.options.budget - spent
-            if left > 0 and budget > 0:
-                study.optimize(keeper.try_out, n_trials=left, timeout=budget, callbacks=[tell], catch=(TrainingError,))
+        if left > 0 and searcher.seconds_left > 0:
+            searcher.search(study, left)
         _write_tables(task.folder, study)
         if not _finished(study):
             raise TrainingError("tuned: no trial came to its end. Next: run again with a larger --budget")
-        best = study.best_trial
-        n_trials = len(study.trials)
-    # After a resumed search the best trial may be of an earlier process; the seed makes it again.
-    fitted = keeper.fitted or Settings(**best.params).fit(task, "tuned", size)
+        best, n_trials = study.best_trial, len(study.trials)
+    if best.number == 0 and before:
+        fitted = _taken_over(task, before)
+    else:  # the best trial may be of an earlier process; its seed makes it again
+        fitted = searcher.fitted or Settings(**best.params).fit(task, "tuned", size)
     seconds = {"features": 0.0, "train": time.perf_counter() - start + spent}
-    found = {**fitted.hyperparameters, "trials": n_trials, "best_trial": best.number}
-    return replace(fitted, recipe="tuned", seconds=seconds, hyperparameters=found)
+    found = {**fitted.hyperparameters, **best.params, "trials": n_trials, "best_trial": best.number}
+    return replace(fitted, seconds=seconds, hyperparameters=found)
 
 
-class _Keeper:
-    """Runs trials and keeps the best network of this process."""
+class _Searcher:
+    """Runs trials until the time is over, and keeps the best network of this process."""
 
-    def __init__(self, task: Task, size: int) -> None:
+    def __init__(self, task: Task, size: int, deadline: float) -> None:
         self._task = task
         self._size = size
+        self._deadline = deadline
         self.fitted: Fitted | None = None
-        self.deadline = 0.0
+
+    @property
+    def seconds_left(self) -> float:
+        return self._deadline - time.perf_counter()
+
+    def search(self, study: Any, n_trials: int) -> None:
+        options = self._task.options
+        title = f"Searching (at most {options.trials} trials, {options.budget:.0f} seconds)"
+        with self._task.progress.bar(title, n_trials) as bar:
+
+            def tell(study: Any, trial: Any) -> None:
+                lowest = min(_finished(study), default=math.nan)
+                bar.advance()
+                bar.say(f"trial {trial.number} {trial.state.name.lower()}, lowest loss {lowest:.3f}")
+
+            study.optimize(
+                self.try_out, n_trials=n_trials, timeout=self.seconds_left, callbacks=[tell], catch=(TrainingError,)
+            )
 
     def try_out(self, trial: Any) -> float:
         import optuna
 
+        start = time.perf_counter()
         settings = suggest(trial)
 
-        def after_epoch(epoch: Epoch) -> None:
+        def after_epoch(epoch: Epoch) -> bool:
             trial.report(epoch.valid_loss, epoch.epoch)
-            late = time.perf_counter() > self.deadline and _finished(trial.study)
-            if late or trial.should_prune():
+            trial.set_user_attr("seconds", time.perf_counter() - start)
+            if trial.should_prune():
                 raise optuna.TrialPruned
+            return self.seconds_left < 0
 
         watcher = Watcher(f"trial {trial.number}", self._task.progress, after_epoch)
         fitted = settings.fit(self._task, "tuned", self._size, watcher)
         best = fitted.history.rows[fitted.history.best_epoch - 1]
         trial.set_user_attr("valid_accuracy", best.valid_accuracy)
-        if _improves(trial, best.valid_loss):
+        if all(best.valid_loss < other for other in _finished(trial.study)):
             self.fitted = fitted
         return best.valid_loss
 
 
+def search_space() -> dict[str, Any]:
+    """The range of each setting, as Optuna's distributions."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    return {
+        "learning_rate": FloatDistribution(3e-4, 3e-3, log=True),
+        "dropout": FloatDistribution(0.1, 0.6),
+        "augmentation": FloatDistribution(0.3, 1.5),
+        "width": CategoricalDistribution((0.5, 1.0, 1.5, 2.0)),
+        "batch_size": CategoricalDistribution((16, 32, 64)),
+        "weight_decay": FloatDistribution(1e-6, 1e-2, log=True),
+    }
+
+
 def suggest(trial: Any) -> Settings:
     """Draw settings from the search space."""
-    return Settings(
-        learning_rate=trial.suggest_float("learning_rate", 3e-4, 3e-3, log=True),
-        dropout=trial.suggest_float("dropout", 0.1, 0.6),
-        augmentation=trial.suggest_float("augmentation", 0.3, 1.5),
-        width=trial.suggest_categorical("width", [0.5, 1.0, 1.5, 2.0]),
-        batch_size=trial.suggest_categorical("batch_size", [16, 32, 64]),
-        weight_decay=trial.suggest_float("weight_decay", 1e-6, 1e-2, log=True),
-    )
-
-
-def _improves(trial: Any, value: float) -> bool:
-    return all(value < other for other in _finished(trial.study))
+    drawn = {
+        name: trial.suggest_categorical(name, space.choices)
+        if hasattr(space, "choices")
+        else trial.suggest_float(name, space.low, space.high, log=space.log)
+        for name, space in search_space().items()
+    }
+    return Settings(**drawn)
 
 
 def _finished(study: Any) -> list[float]:
@@ -148,8 +171,31 @@ def _finished(study: Any) -> list[float]:
     return [trial.value for trial in study.trials if trial.state.name == "COMPLETE"]
 
 
+def _augmented_before(task: Task) -> list[Epoch]:
+    """The epochs of `augmented`, where this run has trained it already."""
+    folder = task.folder.parent / "augmented"
+    if not (folder / "recipe.json").is_file():
+        return []
+    rows = read_csv(folder / "history.csv")
+    return [Epoch(int(row.pop("epoch")), **{name: float(value) for name, value in row.items()}) for row in rows]
+
+
+def _taken_over(task: Task, epochs: list[Epoch]) -> Fitted:
+    """The network of `augmented`, which no trial could better."""
+    folder = task.folder.parent / "augmented"
+    entry = read_json(folder / "recipe.json")
+    network = keras.models.load_model(folder / "model.keras")
+    spec = PixelSpec.from_dict(entry["pixels"])
+    train, valid = (predict(network, pixels_for(task, photos, spec)) for photos in (task.train, task.valid))
+    history = History(tuple(epochs), entry["best_epoch"], entry["stopped"])
+    n_trained = entry["trainable_parameters"]
+    return Fitted(
+        "tuned", network, spec, history, train, valid, {}, n_trained, hyperparameters=entry["hyperparameters"]
+    )
+
+
 @contextmanager
-def _study(task: Task) -> Iterator[Any]:
+def _study(task: Task, before: list[Epoch]) -> Iterator[Any]:
     """Open the study of the run folder; trials that a kill left RUNNING are failed and queued again."""
     import optuna
 
@@ -162,18 +208,34 @@ def _study(task: Task) -> Iterator[Any]:
             storage=storage,
             study_name="tuned",
             sampler=optuna.samplers.TPESampler(seed=task.options.seed, n_startup_trials=_STARTUP),
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP, n_warmup_steps=_WARMUP),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=_WARMUP),
             load_if_exists=True,
         )
         for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
             study.enqueue_trial(trial.params)
-        if not study.trials:
+        if not study.trials and before:
+            study.add_trial(_trial_of(before))
+        elif not study.trials:
             study.enqueue_trial(asdict(AUGMENTED))
         yield study
     finally:
         storage.remove_session()
         storage.engine.dispose()
+
+
+def _trial_of(epochs: list[Epoch]) -> Any:
+    """A finished trial with the settings and the epochs of `augmented`."""
+    import optuna
+
+    best = min(epochs, key=lambda row: row.valid_loss)
+    return optuna.trial.create_trial(
+        params=asdict(AUGMENTED),
+        distributions=search_space(),
+        value=best.valid_loss,
+        intermediate_values={row.epoch: row.valid_loss for row in epochs},
+        user_attrs={"valid_accuracy": best.valid_accuracy},
+    )
 
 
 def _write_tables(folder: Path, study: Any) -> None:
@@ -185,7 +247,7 @@ def _write_tables(folder: Path, study: Any) -> None:
     for trial in study.trials:
         reported = trial.intermediate_values
         loss = trial.value if trial.value is not None else min(reported.values(), default="")
-        seconds = trial.duration.total_seconds() if trial.duration else ""
+        seconds = trial.user_attrs.get("seconds", "")
         told = trial.user_attrs.get("valid_accuracy", ""), len(reported), seconds
         rows.append([trial.number, trial.state.name, loss, *told, *(trial.params.get(name, "") for name in names)])
     write_csv(folder / "trials.csv", columns, rows)

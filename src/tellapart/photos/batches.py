@@ -6,14 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from os import cpu_count
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
+from tellapart.errors import PhotosError, UnreadablePhotoError
 from tellapart.files import whole_file
 from tellapart.photos.decode import decode
 from tellapart.photos.pixels import PixelSpec, to_pixels
 from tellapart.photos.scan import Photo, digest_of
 from tellapart.progress import Progress, track
+
+_AHEAD: Final = 256
 
 Fetch = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -58,7 +62,18 @@ def pixels_of(root: Path, photos: Sequence[Photo], spec: PixelSpec) -> Iterator[
     """
     # Pillow releases the interpreter's lock while it decodes and resizes.
     with ThreadPoolExecutor(cpu_count()) as pool:
-        yield from pool.map(lambda photo: to_pixels(decode(root / photo.path), spec), photos)
+        # Some at a time: a pool takes all of its work at once, and would hold every result.
+        for start in range(0, len(photos), _AHEAD):
+            yield from pool.map(lambda photo: _pixels(root, photo, spec), photos[start : start + _AHEAD])
+
+
+def _pixels(root: Path, photo: Photo, spec: PixelSpec) -> np.ndarray:
+    try:
+        return to_pixels(decode(root / photo.path), spec)
+    except UnreadablePhotoError as problem:
+        raise PhotosError(
+            f"{root / photo.path} was readable before and is not now: {problem}. Next: the same command with --resume"
+        ) from problem
 
 
 @dataclass

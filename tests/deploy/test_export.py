@@ -1,0 +1,92 @@
+import base64
+import io
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+from tiny_model import FACTS, Handed, tiny_model
+
+from tellapart.deploy.export import AGREEMENT, GOLDEN, answer_both, stamp
+from tellapart.deploy.runtime import FORMAT, KEY, Model
+from tellapart.errors import TellapartError
+from tellapart.models.backend import keras
+from tellapart.models.forward import Forward
+
+
+@pytest.fixture(scope="module")
+def handed() -> Handed:
+    return tiny_model()
+
+
+def passport_of(content: bytes) -> dict[str, Any]:
+    passport: dict[str, Any] = json.loads(Forward(content).metadata[KEY])
+    return passport
+
+
+def test_keras_and_onnx_agree_on_every_photo(handed: Handed) -> None:
+    answers = answer_both(handed.network, handed.fitted, handed.root, handed.photos)
+    assert answers.difference <= AGREEMENT
+    assert answers.probabilities.shape == (20, 3)
+    assert answers.probabilities.dtype == np.float32
+    assert np.allclose(answers.probabilities.sum(axis=1), 1, atol=1e-5)
+    assert np.ptp(answers.probabilities, axis=0).max() > 1e-3  # photos of noise still differ
+
+
+def test_an_export_that_differs_is_not_handed_over(handed: Handed) -> None:
+    changed = keras.models.clone_model(handed.fitted.network)
+    weights = handed.fitted.network.get_weights()
+    changed.set_weights([*weights[:-1], weights[-1] + np.array([1.0, 0.0, 0.0])])
+    with pytest.raises(TellapartError, match=r"baseline: the exported model differs .*accepted: 1e-04.*not handed"):
+        answer_both(handed.network, replace(handed.fitted, network=changed), handed.root, handed.photos)
+
+
+def test_answers_that_are_not_numbers_are_not_handed_over(handed: Handed) -> None:
+    broken = keras.models.clone_model(handed.fitted.network)
+    broken.set_weights([weight * np.nan for weight in handed.fitted.network.get_weights()])
+    with pytest.raises(TellapartError, match="differs"):
+        answer_both(handed.network, replace(handed.fitted, network=broken), handed.root, handed.photos)
+
+
+def test_the_file_says_what_its_user_needs(handed: Handed) -> None:
+    passport = passport_of(handed.content)
+    assert passport["format"] == FORMAT
+    assert passport["recipe"] == "baseline"
+    assert passport["backbone"] is None
+    assert passport["classes"] == ["chair & co", "椅子", "table"]
+    assert passport["pixels"] == {"size": 16, "geometry": "squash", "scaling": "0 to 1"}
+    assert passport["temperature"] == 1.0
+    assert passport["photos"] == "0" * 64
+
+
+def test_golden_photos_are_those_of_the_network(handed: Handed) -> None:
+    golden = passport_of(handed.content)["golden"]
+    assert len(golden) == GOLDEN
+    model = Model(handed.content, "model.onnx")
+    expected = model.predict_proba([handed.root / item.path for item in handed.photos[:GOLDEN]])
+    for kept, answer in zip(golden, expected, strict=True):
+        with Image.open(io.BytesIO(base64.b64decode(kept["png"]))) as picture:
+            assert picture.size == (16, 16)
+        assert kept["probabilities"] == pytest.approx(answer.tolist(), abs=1e-5)
+
+
+def test_the_same_network_gives_the_same_bytes(handed: Handed) -> None:
+    facts = dict(reversed(FACTS.items()))
+    again = stamp(handed.network, handed.fitted, handed.root, handed.photos, facts)
+    assert again == handed.content
+
+
+def test_the_file_is_one_ordinary_onnx_file(handed: Handed) -> None:
+    model = onnx.load_from_string(handed.content)
+    onnx.checker.check_model(model)
+    assert [end.name for end in (model.graph.input[0], model.graph.output[0])] == ["photo", "probabilities"]
+    assert not any(tensor.external_data for tensor in model.graph.initializer)
+
+
+def test_fewer_photos_than_golden_ones(handed: Handed) -> None:
+    content = stamp(handed.network, handed.fitted, handed.root, handed.photos[:1], {"classes": ["a", "b", "c"]})
+    assert len(passport_of(content)["golden"]) == 1
+    assert Model(content, "model.onnx").classes == ("a", "b", "c")

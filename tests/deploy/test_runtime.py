@@ -1,0 +1,246 @@
+import copy
+import json
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from tiny_model import CLASSES, Handed, tiny_model, with_passport
+
+from photo_maker import noise, save
+from tellapart.deploy.runtime import KEY, Model, load
+from tellapart.errors import ModelFileError, PhotosError
+from tellapart.models.forward import BATCH
+from tellapart.models.scratch import predict
+from tellapart.photos.batches import pixels_of
+
+NEXT = r"Next: give the model\.onnx of a run folder\."
+
+
+@pytest.fixture(scope="module")
+def handed() -> Handed:
+    return tiny_model()
+
+
+@pytest.fixture
+def model(handed: Handed) -> Model:
+    return Model(handed.content, "model.onnx")
+
+
+@pytest.fixture
+def file(handed: Handed, tmp_path: Path) -> Path:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(handed.content)
+    return path
+
+
+def external(location: str, rows: int, *, constant: bool) -> bytes:
+    """An ONNX file whose weights lie in another file."""
+    tensor = numpy_helper.from_array(np.ones((rows, 3), np.float32), "w")
+    length = len(tensor.raw_data)
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", "0"), ("length", str(length))):
+        entry = tensor.external_data.add()
+        entry.key, entry.value = key, value
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 3]) for name in ("photo", "probabilities")]
+    nodes = [helper.make_node("Add", ["photo", "w"], ["probabilities"])]
+    if constant:
+        nodes.insert(0, helper.make_node("Constant", [], ["w"], value=tensor))
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], [] if constant else [tensor])
+    return bytes(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    )
+
+
+def test_a_model_file_is_loaded_from_its_path_or_its_folder(file: Path) -> None:
+    for place in (file, str(file), file.parent):
+        model = load(place)
+        assert model.classes == CLASSES
+        assert model.spec.size == 16
+
+
+def test_probabilities_are_those_of_keras_in_the_order_asked_for(handed: Handed, model: Model) -> None:
+    paths = handed.paths[::-1]
+    assert len(paths) > BATCH
+    found = model.predict_proba(paths)
+    assert found.shape == (20, 3)
+    assert found.dtype == np.float32
+    pixels = np.stack(list(pixels_of(handed.root, handed.photos[::-1], handed.fitted.spec)))
+    assert np.abs(found - predict(handed.fitted.network, pixels)).max() < 1e-4
+    assert model.predict(paths) == [CLASSES[number] for number in found.argmax(axis=1)]
+
+
+def test_no_photos_have_no_probabilities(model: Model) -> None:
+    assert model.predict_proba([]).shape == (0, 3)
+    assert model.predict([]) == []
+    assert list(model.answers([])) == []
+
+
+def test_a_photo_that_cannot_be_read_is_named(handed: Handed, model: Model, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("no photo")
+    with pytest.raises(PhotosError, match=r"bad\.jpg: not a photo.*Next: leave it out"):
+        model.predict_proba([handed.paths[0], bad])
+
+
+def test_answers_go_on_after_a_photo_that_cannot_be_read(handed: Handed, model: Model, tmp_path: Path) -> None:
+    paths = [handed.paths[0], tmp_path / "gone.jpg", *handed.paths[1:]]
+    answers = list(model.answers(iter(paths)))
+    assert [answer.path for answer in answers] == [str(path) for path in paths]
+    assert answers[1].probabilities is None
+    assert answers[1].error == "no such file or directory"
+    whole = model.predict_proba(handed.paths)
+    for answer, expected in zip([answers[0], *answers[2:]], whole, strict=True):
+        assert answer.probabilities == pytest.approx(expected, abs=1e-5)
+        assert not answer.error
+
+
+def test_many_photos_are_answered_as_they_come(handed: Handed, model: Model) -> None:
+    asked = 0
+
+    def endless() -> Any:
+        nonlocal asked
+        while True:
+            asked += 1
+            yield handed.paths[asked % 20]
+
+    answers = model.answers(endless())
+    for _ in range(BATCH + 1):
+        next(answers)
+    assert asked <= 2 * BATCH
+    answers.close()  # type: ignore[attr-defined]
+
+
+def test_a_name_that_is_not_utf8_can_be_told(model: Model) -> None:
+    (answer,) = model.answers(["photo\udcff.jpg"])
+    assert answer.path == "photo\\udcff.jpg"
+    assert answer.error
+
+
+@pytest.mark.parametrize("again", [lambda model: pickle.loads(pickle.dumps(model)), copy.copy, copy.deepcopy])
+def test_copies_answer_alike(handed: Handed, model: Model, again: Callable[[Model], Model]) -> None:
+    other = again(model)
+    assert other.classes == model.classes
+    assert (other.predict_proba(handed.paths[:3]) == model.predict_proba(handed.paths[:3])).all()
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match=rf"none\.onnx cannot be read: no such file or directory\. {NEXT}"):
+        load(tmp_path / "none.onnx")
+    with pytest.raises(ModelFileError, match=rf"model\.onnx cannot be read: no such file or directory\. {NEXT}"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"PK\x03\x04", np.random.default_rng(0).bytes(5000)])
+def test_other_bytes_are_refused(content: bytes) -> None:
+    with pytest.raises(ModelFileError, match=NEXT):
+        Model(content, "model.onnx")
+
+
+def test_half_a_file_is_refused(handed: Handed) -> None:
+    for share in (0.1, 0.5, 0.99):
+        with pytest.raises(ModelFileError, match=NEXT):
+            Model(handed.content[: int(len(handed.content) * share)], "model.onnx")
+
+
+def test_an_onnx_file_of_others_is_refused(handed: Handed) -> None:
+    with pytest.raises(ModelFileError, match=rf"an ONNX file, but not one of Tellapart's\. {NEXT}"):
+        Model(handed.network, "other.onnx")
+
+
+def test_altered_weights_are_refused(handed: Handed) -> None:
+    model = onnx.load_from_string(handed.content)
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype == np.float32 and values.size > 100:
+            tensor.CopyFrom(numpy_helper.from_array(values[..., ::-1].copy() * 2, tensor.name))
+    with pytest.raises(ModelFileError, match=rf"does not answer its own golden photos.*{NEXT}"):
+        Model(model.SerializeToString(), "model.onnx")
+
+
+def first_golden(passport: dict[str, Any], **fields: object) -> None:
+    passport["golden"][0].update(fields)
+
+
+ALTERED: dict[str, Callable[[dict[str, Any]], object]] = {
+    "another version": lambda p: p.update(format=2),
+    "no version": lambda p: p.pop("format"),
+    "no classes": lambda p: p.pop("classes"),
+    "no pixels": lambda p: p.pop("pixels"),
+    "no golden photos": lambda p: p.pop("golden"),
+    "golden photos left out": lambda p: p.update(golden=[]),
+    "a class more": lambda p: p["classes"].append("a fourth"),
+    "a class less": lambda p: p["classes"].pop(),
+    "classes of another kind": lambda p: p.update(classes=7),
+    "another size": lambda p: p["pixels"].update(size=7),
+    "an unknown geometry": lambda p: p["pixels"].update(geometry="stretch"),
+    "no size": lambda p: p["pixels"].pop("size"),
+    "golden photos of another kind": lambda p: p.update(golden="yes"),
+    "a golden photo without a picture": lambda p: p["golden"][0].pop("png"),
+    "a golden photo that is no picture": lambda p: first_golden(p, png="AAAA"),
+    "a golden photo that is no text": lambda p: first_golden(p, png="!"),
+    "other answers": lambda p: first_golden(p, probabilities=[1.0, 0.0, 0.0]),
+    "one answer": lambda p: first_golden(p, probabilities=[0.33]),
+    "no answers": lambda p: first_golden(p, probabilities=[]),
+    "answers that are no numbers": lambda p: first_golden(p, probabilities=[float("nan")] * 3),
+}
+
+
+@pytest.mark.parametrize("what", ALTERED)
+def test_an_altered_passport_is_refused(handed: Handed, what: str) -> None:
+    with pytest.raises(ModelFileError, match=NEXT) as caught:
+        Model(with_passport(handed.content, ALTERED[what]), "model.onnx")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", "null"])
+def test_a_passport_that_is_none_is_refused(handed: Handed, text: str) -> None:
+    model = onnx.load_from_string(handed.content)
+    model.metadata_props[0].value = text
+    with pytest.raises(ModelFileError, match=NEXT):
+        Model(model.SerializeToString(), "model.onnx")
+
+
+def test_the_passport_changed_in_no_way_is_accepted(handed: Handed) -> None:
+    """What makes the tests above tests: their way of altering breaks nothing by itself."""
+    assert Model(with_passport(handed.content, lambda _: None), "m").classes == CLASSES
+    assert Model(with_passport(handed.content, lambda p: p.update(of_later="versions")), "m").classes == CLASSES
+
+
+@pytest.mark.parametrize("constant", [False, True])
+@pytest.mark.parametrize("rows", [1, 3000])
+@pytest.mark.parametrize("where", ["here", "absolute", "outside"])
+def test_weights_in_another_file_are_refused(
+    handed: Handed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, rows: int, constant: bool
+) -> None:
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    weights = {"here": Path("weights.bin"), "absolute": tmp_path / "weights.bin", "outside": Path("../weights.bin")}[
+        where
+    ]
+    weights.write_bytes(np.ones((rows, 3), np.float32).tobytes())
+    content = external(str(weights), rows, constant=constant)
+    passport = json.loads(Model(handed.content, "m")._forward.metadata[KEY])
+    model = onnx.load_from_string(content)
+    helper.set_model_props(model, {KEY: json.dumps(passport)})
+    # Not for its golden photos, which it would fail too: nothing outside the file may be opened at all.
+    with pytest.raises(ModelFileError, match="is not a model that can be run"):
+        Model(model.SerializeToString(), "model.onnx")
+
+
+def test_prediction_needs_no_training_framework(file: Path, tmp_path: Path) -> None:
+    photo = save(noise(0), tmp_path / "a.png")
+    program = (
+        "import sys; from tellapart.deploy.runtime import load; "
+        f"print(load({str(file)!r}).predict([{str(photo)!r}])); "
+        "print(sorted({'keras', 'tensorflow', 'torch', 'jax', 'onnx', 'optuna'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-X", "utf8", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[1] == "[]"

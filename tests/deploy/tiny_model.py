@@ -1,0 +1,70 @@
+"""One tiny network, exported once for all tests of what is handed over."""
+
+import atexit
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+import onnx
+
+from photo_maker import noise, photo, save
+from tellapart.deploy.export import stamp
+from tellapart.deploy.runtime import KEY
+from tellapart.models.backend import keras
+from tellapart.models.networks import baseline
+from tellapart.models.onnx_export import to_onnx
+from tellapart.models.task import Fitted
+from tellapart.models.training import History
+from tellapart.photos.pixels import PixelSpec
+from tellapart.photos.scan import Photo
+
+CLASSES = ("chair & co", "椅子", "table")
+FACTS = {"classes": list(CLASSES), "photos": "0" * 64}
+
+
+@dataclass(frozen=True)
+class Handed:
+    """A fitted network, its ONNX form, the model file made of it, and some photos."""
+
+    fitted: Fitted
+    network: bytes
+    content: bytes
+    root: Path
+    photos: tuple[Photo, ...]
+
+    @property
+    def paths(self) -> list[Path]:
+        """Where the photos lie."""
+        return [self.root / item.path for item in self.photos]
+
+
+@cache
+def tiny_model() -> Handed:
+    """A network of 16 pixels and three classes, made once a session (TensorFlow takes seconds)."""
+    root = Path(mkdtemp(prefix="tellapart-tests-"))
+    atexit.register(rmtree, root, ignore_errors=True)
+    photos = tuple(photo(number, "table", path=f"{number}.png") for number in range(20))
+    for number, item in enumerate(photos):
+        save(noise(number), root / item.path)
+    keras.utils.set_random_seed(0)
+    network = baseline(len(CLASSES), 16)
+    nothing = np.empty((0, len(CLASSES)))
+    fitted = Fitted("baseline", network, PixelSpec(16), History(), nothing, nothing, {}, 0)
+    exported = to_onnx(network)
+    return Handed(fitted, exported, stamp(exported, fitted, root, photos, FACTS), root, photos)
+
+
+def with_passport(content: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
+    """A model file whose passport was changed by another hand."""
+    model = onnx.load_from_string(content)
+    (kept,) = (entry for entry in model.metadata_props if entry.key == KEY)
+    passport = json.loads(kept.value)
+    change(passport)
+    kept.value = json.dumps(passport)
+    return bytes(model.SerializeToString())

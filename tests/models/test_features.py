@@ -1,0 +1,171 @@
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from tiny_set import QUIET, draw_photo, draw_set, photos_of, random_weights, tiny_backbone
+
+from tellapart.models import features
+from tellapart.models.backend import keras
+from tellapart.models.features import (
+    Pretrained,
+    activations,
+    cut,
+    load_pretrained,
+    output_of,
+    photo_to,
+    pooled_features,
+)
+from tellapart.models.forward import Forward
+from tellapart.photos.batches import pixels_of
+from tellapart.photos.scan import Photo
+from tellapart.progress import Silent
+
+pytestmark = QUIET
+
+Compute = Callable[..., np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[Photo, ...]]:
+    root = draw_set(tmp_path_factory.mktemp("photos") / "set", per_class=3)
+    return root, photos_of(root)
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Pretrained:
+    path = random_weights(tmp_path_factory.mktemp("weights") / "tiny.weights.h5")
+    return load_pretrained(tiny_backbone(), 64, path)
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many photos each run of a backbone was given."""
+    given: list[int] = []
+    genuine = features.in_batches
+
+    def counted(forward: Forward, inputs: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        some = list(inputs)
+        given.append(len(some))
+        yield from genuine(forward, some)
+
+    monkeypatch.setattr(features, "in_batches", counted)
+    return given
+
+
+def computed(pretrained: Pretrained, photos: tuple[Path, tuple[Photo, ...]], cache: Path) -> np.ndarray:
+    return pooled_features(pretrained, photos[0], photos[1], cache=cache, progress=Silent())
+
+
+def test_all_of_it_is_frozen_and_says_how_it_sees(pretrained: Pretrained) -> None:
+    assert pretrained.network.trainable_weights == []
+    assert (pretrained.spec.size, pretrained.spec.scaling) == (64, "-1 to 1")
+
+
+def test_features_are_the_means_that_keras_gives(
+    pretrained: Pretrained, photos: tuple[Path, tuple[Photo, ...]], tmp_path: Path
+) -> None:
+    found = computed(pretrained, photos, tmp_path)
+    pixels = np.stack(list(pixels_of(*photos, pretrained.spec))).astype(np.float32)
+    maps = pretrained.network(pretrained.backbone.preprocess(pixels))
+    expected = keras.ops.convert_to_numpy(keras.layers.GlobalAveragePooling2D()(maps))
+    assert found.shape == (9, 1280)
+    assert found.dtype == np.float32
+    assert np.abs(found - expected).max() < 2e-3 * np.abs(expected).max()
+    assert len({row.tobytes() for row in found}) == 9
+
+
+def test_features_are_computed_once(
+    pretrained: Pretrained, photos: tuple[Path, tuple[Photo, ...]], tmp_path: Path, runs: list[int]
+) -> None:
+    first = computed(pretrained, photos, tmp_path)
+    again = computed(pretrained, photos, tmp_path)
+    assert runs == [9]
+    assert again.tobytes() == first.tobytes()
+    backwards = computed(pretrained, (photos[0], photos[1][::-1]), tmp_path)
+    assert backwards.tobytes() == first[::-1].tobytes()
+
+
+def test_only_new_photos_are_computed(
+    pretrained: Pretrained, photos: tuple[Path, tuple[Photo, ...]], tmp_path: Path, runs: list[int]
+) -> None:
+    root, all_photos = photos
+    some = computed(pretrained, (root, all_photos[:4]), tmp_path)
+    everything = computed(pretrained, photos, tmp_path)
+    assert runs == [4, 5]
+    assert everything[:4].tobytes() == some.tobytes()
+
+
+def test_copies_of_a_photo_are_computed_once(pretrained: Pretrained, tmp_path: Path, runs: list[int]) -> None:
+    root = draw_set(tmp_path / "set", per_class=1)
+    draw_photo("bar", 0).save(root / "bar" / "copy.png")
+    found = pooled_features(pretrained, root, photos_of(root), cache=tmp_path, progress=Silent())
+    assert runs == [3]
+    assert found[0].tobytes() == found[1].tobytes()
+
+
+def test_the_key_holds_weights_size_and_network(pretrained: Pretrained, tmp_path: Path) -> None:
+    other_file = load_pretrained(tiny_backbone(), 64, random_weights(tmp_path / "other.weights.h5", seed=1))
+    other_size = replace(pretrained, spec=replace(pretrained.spec, size=96))
+    other_network = replace(pretrained, backbone=replace(pretrained.backbone, name="other"))
+    other_geometry = replace(pretrained, spec=replace(pretrained.spec, geometry="crop"))
+    keys = [one.key for one in (pretrained, other_file, other_size, other_network, other_geometry)]
+    assert len(set(keys)) == 5
+
+
+def test_a_damaged_file_is_computed_again(
+    pretrained: Pretrained, photos: tuple[Path, tuple[Photo, ...]], tmp_path: Path, runs: list[int]
+) -> None:
+    first = computed(pretrained, photos, tmp_path)
+    (shard,) = (tmp_path / "features" / pretrained.key).glob("*.safetensors")
+    shard.write_bytes(shard.read_bytes()[:-100])
+    assert computed(pretrained, photos, tmp_path).tobytes() == first.tobytes()
+    assert runs == [9, 9]
+
+
+def test_maps_are_kept_some_photos_a_file(
+    pretrained: Pretrained, photos: tuple[Path, tuple[Photo, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "SHARD", 4)
+    found = computed(pretrained, photos, tmp_path)
+    shards = sorted((tmp_path / "features" / pretrained.key).iterdir())
+    held = {name: maps for path in shards for name, maps in load_file(path).items()}
+    assert len(shards) == 3
+    assert set(held) == {photo.content for photo in photos[1]}
+    assert {(maps.shape, maps.dtype.name) for maps in held.values()} == {((2, 2, 1280), "float16")}
+    first = held[photos[1][0].content].astype(np.float32).mean(axis=(0, 1))
+    assert found[0] == pytest.approx(first, abs=1e-5)
+
+
+def test_the_halves_of_a_cut_agree_with_the_whole(
+    pretrained: Pretrained, photos: tuple[Path, tuple[Photo, ...]]
+) -> None:
+    halves = cut(pretrained)
+    pixels = np.stack(list(pixels_of(*photos, pretrained.spec))).astype(np.float32)
+    below = halves.lower(pixels)
+    assert below.shape[1:] == halves.shape
+    assert halves.layer == "block_12_add"
+    whole = keras.ops.convert_to_numpy(photo_to(pretrained, pretrained.network)(pixels))
+    assert keras.ops.convert_to_numpy(halves.upper(below)) == pytest.approx(whole, abs=1e-3 * float(whole.max()))
+    seam = output_of(pretrained.network.get_layer(halves.layer))
+    assert tuple(seam.shape[1:]) == halves.shape
+
+
+def test_activations_are_kept_by_name(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def lower(batch: np.ndarray) -> Any:
+        calls.append(len(batch))
+        return batch[:, :1, :1] / 2
+
+    def pictures() -> Iterator[np.ndarray]:
+        return (np.full((4, 4, 3), number, dtype=np.uint8) for number in range(5))
+
+    for _ in range(2):
+        found = activations(lower, pictures, (5, 1, 1, 3), tmp_path / "a" / "kept.npy")  # type: ignore[arg-type]
+        assert found.dtype == np.float16
+        assert found[:, 0, 0, 0].tolist() == [0, 0.5, 1, 1.5, 2]
+    assert sum(calls) == 5

@@ -1,0 +1,100 @@
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from tiny_set import QUIET
+
+from tellapart.models import networks, onnx_export
+from tellapart.models.backend import keras
+from tellapart.models.forward import Forward
+from tellapart.models.onnx_export import to_onnx
+
+pytestmark = QUIET
+
+PHOTOS = np.random.default_rng(0).uniform(0, 255, (5, 32, 32, 3)).astype(np.float32)
+SCRIPT = """
+import hashlib
+from tellapart.models import networks, onnx_export
+from tellapart.models.backend import keras
+keras.utils.set_random_seed(0)
+networks.baseline(2, 32)
+print(hashlib.sha256(onnx_export.to_onnx(networks.deeper(3, 32, dropout=0.5))).hexdigest())
+"""
+
+
+def built(name: str) -> Any:
+    keras.utils.set_random_seed(0)
+    return {
+        "majority": lambda: networks.majority(np.array([0.5, 0.3, 0.2]), 32),
+        "baseline": lambda: networks.baseline(3, 32),
+        "deeper": lambda: networks.deeper(3, 32, dropout=0.5),
+    }[name]()
+
+
+@pytest.mark.parametrize("name", ["majority", "baseline", "deeper"])
+def test_the_exported_network_equals_keras(name: str) -> None:
+    network = built(name)
+    exported = Forward(to_onnx(network))
+    expected = keras.ops.convert_to_numpy(network.predict_on_batch(PHOTOS))
+    assert np.abs(exported(PHOTOS) - expected).max() < 1e-5
+
+
+def test_the_ends_have_names_and_a_free_batch_axis() -> None:
+    model = onnx.load_from_string(to_onnx(built("deeper")))
+    (photo,), (probabilities,) = model.graph.input, model.graph.output
+    assert (photo.name, probabilities.name) == ("photo", "probabilities")
+    axes = [end.type.tensor_type.shape.dim for end in (photo, probabilities)]
+    shapes = [[axis.dim_param or axis.dim_value for axis in dims] for dims in axes]
+    assert shapes == [["photos", 32, 32, 3], ["photos", 3]]
+    forward = Forward(model.SerializeToString())
+    assert [len(forward(PHOTOS[:n])) for n in (1, 2, 5)] == [1, 2, 5]
+
+
+def test_the_same_network_gives_the_same_bytes() -> None:
+    network = built("deeper")
+    first = to_onnx(network)
+    assert to_onnx(network) == first
+    # Layers of another number, as after other recipes in the same process, change nothing.
+    assert to_onnx(built("deeper")) == first
+    assert to_onnx(built("baseline")) != first
+
+
+@pytest.mark.slow
+def test_another_process_gives_the_same_bytes() -> None:
+    answers = {
+        subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True).stdout.splitlines()[
+            -1
+        ]
+        for _ in range(2)  # each with its own random hashes
+    }
+    assert len(answers) == 1
+
+
+def test_nothing_of_this_machine_is_inside() -> None:
+    content = to_onnx(built("baseline"))
+    model = onnx.load_from_string(content)
+    for place in (str(Path.home()), str(Path(__file__).parent), sys.prefix, "tellapart-", "/tmp"):
+        assert place.encode() not in content
+    assert model.producer_name == "tellapart"
+    assert not any(tensor.external_data for tensor in model.graph.initializer)
+
+
+def test_an_export_from_jax_goes_through_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = built("baseline")
+    expected = keras.ops.convert_to_numpy(network.predict_on_batch(PHOTOS))
+    sent: list[list[str]] = []
+
+    def run(command: list[str], **how: Any) -> Any:  # noqa: ARG001
+        sent.append(command)
+        onnx_export.export(keras.models.load_model(command[-2]), Path(command[-1]))
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(subprocess, "run", run)
+    exported = Forward(to_onnx(network))
+    assert len(sent) == 1
+    assert np.abs(exported(PHOTOS) - expected).max() < 1e-5

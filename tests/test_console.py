@@ -1,0 +1,67 @@
+import pytest
+
+from tellapart.console import Terminal, print_table
+
+
+def test_notes_go_to_standard_error_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal().note("read [bold]3[/bold] photos from [x] :cat: 😀")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == "read [bold]3[/bold] photos from [x] :cat: 😀\n"
+
+
+def test_a_long_note_stays_one_line_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal().note("a/long/path " * 30)
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_bars_are_silent_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal()
+    with terminal.bar("Training [x]", 3) as outer, terminal.bar("Epoch", 0) as inner:
+        outer.advance()
+        inner.advance(2)
+        inner.say("loss [0.5]")
+    with terminal.bar("Again", 1) as bar:
+        bar.advance()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_bars_are_drawn_on_a_terminal_and_cleared(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    terminal = Terminal()
+    with terminal.bar("Training [x]", 2) as bar:
+        bar.say("loss [0.5]")
+        bar.advance()
+        terminal.note("half of it")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Training [x]" in err
+    assert "half of it" in err
+
+
+def test_a_bar_closes_when_the_job_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal()
+
+    def fail() -> None:
+        with terminal.bar("outer", 2), terminal.bar("inner", 2):
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        fail()
+    with terminal.bar("next", 1) as bar:
+        bar.advance()
+    assert capsys.readouterr().out == ""
+
+
+def test_tables_go_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("The ladder", ["recipe", "accuracy"], [["baseline", "0.700"], ["[bold]odd[/bold]", "0.9"]])
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "The ladder" in out
+    assert "[bold]odd[/bold]" in out
+    short, long = (next(line for line in out.splitlines() if text in line) for text in ("0.700", "0.9"))
+    assert short.rindex("0.700") + 5 == long.rindex("0.9") + 3  # right-aligned

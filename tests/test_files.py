@@ -1,0 +1,202 @@
+import errno
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from tellapart.errors import StorageError
+from tellapart.files import (
+    cache_folder,
+    make_folder,
+    read_csv,
+    read_json,
+    storage_error,
+    storage_errors,
+    whole_file,
+    write_bytes,
+    write_csv,
+    write_json,
+    write_text,
+)
+
+
+def fail_with(number: int) -> object:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "results.json"
+    with whole_file(path) as temporary:
+        temporary.write_text("new")
+        assert not path.exists()
+        assert temporary.parent == path.parent
+        assert temporary.name.startswith(".")
+        assert temporary.suffix == ".json"
+    assert path.read_text() == "new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("problem", [ValueError("x"), KeyboardInterrupt(), FileNotFoundError(errno.ENOENT, "x")])
+def test_an_exception_inside_leaves_the_old_file_and_nothing_else(tmp_path: Path, problem: BaseException) -> None:
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+
+    def fail() -> None:
+        with whole_file(path) as temporary:
+            temporary.write_text("half")
+            raise problem
+
+    with pytest.raises(type(problem)):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.ENOSPC, "disk is full.*Next: free some space.*--resume"),
+        (errno.EDQUOT, "quota"),
+        (errno.EFBIG, "ulimit"),
+        (errno.EROFS, "read-only.*--out"),
+    ],
+)
+def test_no_space_keeps_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, message: str
+) -> None:
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    monkeypatch.setattr(os, "fsync", fail_with(number))
+    with pytest.raises(StorageError, match=f"Cannot write .*a.txt.*{message}"):
+        write_text(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_no_space_while_the_caller_writes(tmp_path: Path) -> None:
+    def fill() -> None:
+        with whole_file(tmp_path / "a.txt"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(StorageError, match="disk is full"):
+        fill()
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tellapart.files.NamedTemporaryFile", fail_with(errno.EACCES))
+    with pytest.raises(StorageError, match=r"Permission denied\. Next: choose a folder that you may write to"):
+        write_text(tmp_path / "a.txt", "new")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_no_permission_for_real(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o500)
+    with pytest.raises(StorageError, match="Permission denied"):
+        write_text(tmp_path / "closed" / "a.txt", "new")
+
+
+def test_a_path_through_a_file(tmp_path: Path) -> None:
+    write_text(tmp_path / "file", "")
+    with pytest.raises(StorageError, match="a file, not a folder"):
+        write_text(tmp_path / "file" / "sub" / "a.txt", "new")
+
+
+def test_other_problems_are_left_as_they_are() -> None:
+    assert storage_error(FileNotFoundError(errno.ENOENT, "x")) is None
+    with pytest.raises(FileNotFoundError), storage_errors(Path("x")):
+        raise FileNotFoundError(errno.ENOENT, "x")
+
+
+def test_a_problem_without_a_path_can_be_told() -> None:
+    told = storage_error(OSError(errno.ENOSPC, "full", "/some/file"))
+    assert str(told).startswith("Cannot write /some/file. The disk is full.")
+    assert str(storage_error(OSError(errno.ENOSPC, "full"))).startswith("Cannot write a file.")
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_permissions_follow_the_umask(tmp_path: Path, mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        write_text(tmp_path / "a.txt", "x")
+        assert os.umask(mask) == mask
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.parametrize("name", ["a", "😀" * 60 + ".csv", "x" * 250 + ".txt", "a." + "é" * 120, ".hidden"])
+def test_names_of_any_length_that_the_disk_takes(tmp_path: Path, name: str) -> None:
+    write_text(tmp_path / name, "x")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_two_writers_do_not_mix(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    texts = [str(number) * 100_000 for number in range(4)]
+    writers = [threading.Thread(target=write_text, args=(path, text)) for text in texts]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert path.read_text() in texts
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
+    content = {"b": [1, 2.5, None], "a": "Ünï 😀"}
+    for name in ("one.json", "two.json"):
+        write_json(tmp_path / name, content)
+    one = (tmp_path / "one.json").read_bytes()
+    assert one == (tmp_path / "two.json").read_bytes()
+    assert "Ünï 😀".encode() in one
+    assert read_json(tmp_path / "one.json") == content
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_json_holds_finite_numbers_only(tmp_path: Path, number: float) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"loss": number})
+    assert not list(tmp_path.iterdir())
+
+
+def test_tables_survive_the_disk(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    write_csv(path, ["path", "class"], [['a,"b".jpg', "椅子"], ["new\nline", ""]])
+    assert path.read_bytes().startswith(b"path,class\n")
+    assert b"\r" not in path.read_bytes()
+    assert read_csv(path) == [{"path": 'a,"b".jpg', "class": "椅子"}, {"path": "new\nline", "class": ""}]
+
+
+def test_text_and_bytes_are_written_as_they_are(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.txt", "é\n")
+    assert (tmp_path / "a.txt").read_bytes() == b"\xc3\xa9\n"
+    write_bytes(tmp_path / "a.txt", b"\x00\xff")
+    assert (tmp_path / "a.txt").read_bytes() == b"\x00\xff"
+
+
+def test_make_folder(tmp_path: Path) -> None:
+    assert make_folder(tmp_path / "a" / "b").is_dir()
+    assert make_folder(tmp_path / "a" / "b").is_dir()
+
+
+def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.delenv("TELLAPART_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_folder() == tmp_path / "xdg" / "tellapart"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("LOCALAPPDATA", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / ".cache" / "tellapart"
+
+
+def test_json_is_what_python_reads(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", [1])
+    assert json.loads((tmp_path / "a.json").read_text()) == [1]
