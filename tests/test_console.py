@@ -1,5 +1,9 @@
+import signal
+import threading
+
 import pytest
 
+from tellapart import console
 from tellapart.console import Terminal, print_table
 
 
@@ -65,3 +69,18 @@ def test_tables_go_to_standard_output(capsys: pytest.CaptureFixture[str]) -> Non
     assert "[bold]odd[/bold]" in out
     short, long = (next(line for line in out.splitlines() if text in line) for text in ("0.700", "0.9"))
     assert short.rindex("0.700") + 5 == long.rindex("0.9") + 3  # right-aligned
+
+
+def test_an_interrupt_comes_at_the_next_sign_of_progress_and_a_second_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(console, "_interrupted", threading.Event())
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        console.heed_interrupts()
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt), console.Terminal().bar("title", 3) as bar:
+            bar.advance()
+    finally:
+        signal.signal(signal.SIGINT, before)

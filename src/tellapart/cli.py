@@ -45,9 +45,10 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
 ) -> None:
     """Climb the ladder on a folder of photos: train, compare, choose, export."""
     seconds = read_duration(budget)
-    from tellapart.console import Terminal
+    from tellapart.console import Terminal, heed_interrupts
     from tellapart.pipeline import fit as fit_run
 
+    heed_interrupts()
     run = fit_run(
         photos,
         out,
@@ -106,9 +107,10 @@ def demo(
 ) -> None:
     """Draw a furniture set on the spot and climb the whole ladder on it."""
     seconds = read_duration(budget)
-    from tellapart.console import Terminal
+    from tellapart.console import Terminal, heed_interrupts
     from tellapart.pipeline import demo as run_demo
 
+    heed_interrupts()
     run = run_demo(
         out,
         recipes=recipes,
@@ -148,16 +150,16 @@ def _print_run(run: Any, as_json: bool) -> None:
 def main() -> None:
     """Run the command line; errors that the user can mend become one line and status 2."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as leave:
-        sys.exit(leave.exit_code)
+        status = app(standalone_mode=False) or 0  # typer gives 130 for a KeyboardInterrupt, 0 for --help
     except (typer.Abort, KeyboardInterrupt):
-        _complain("Stopped. What is finished is kept. Next: the same command with --resume")
-        _leave(INTERRUPTED)
+        status = INTERRUPTED
     except Exception as problem:
         text, status = _told(problem)
         _complain(text)
-        sys.exit(status)
+    if status == INTERRUPTED:
+        _complain("Stopped. What is finished is kept. Next: the same command with --resume")
+        _leave(INTERRUPTED)
+    sys.exit(status)
 
 
 def _told(problem: Exception) -> tuple[str, int]:

@@ -70,8 +70,8 @@ def keras_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "keras" / "models"
 
 
-def pin(monkeypatch: pytest.MonkeyPatch, address: str, md5: str = MD5) -> None:
-    monkeypatch.setattr(weights, "pinned_file", lambda _: WeightsFile("tiny.h5", address, md5))
+def pin(monkeypatch: pytest.MonkeyPatch, address: str, digest: str = MD5) -> None:
+    monkeypatch.setattr(weights, "pinned_file", lambda _: WeightsFile("tiny.h5", address, digest))
 
 
 def ask(given: Path | None = None, progress: Silent | None = None) -> Path:
@@ -92,15 +92,19 @@ class Notes(Silent):
 
 def test_keras_is_asked_for_name_address_and_md5() -> None:
     pinned = pinned_file(find_backbone("vgg16"))
-    assert (pinned.name, pinned.md5) == (VGG16, "6d6bbae143d832006294945121d1f1fc")
-    assert pinned.address.startswith("https://") and pinned.address.endswith(VGG16)
+    assert (pinned.name, pinned.digest) == (VGG16, "6d6bbae143d832006294945121d1f1fc")
+    assert pinned.address.startswith("https://")
+    assert pinned.address.endswith(VGG16)
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v2", "resnet50", "efficientnet_b0", "densenet121"])
-def test_every_family_names_a_file_without_dense_layers(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "digits"),
+    [("mobilenet_v2", 0), ("mobilenet", 0), ("convnext_tiny", 64), ("resnet50", 32), ("efficientnet_b0", 32)],
+)
+def test_every_family_names_a_file_without_dense_layers(name: str, digits: int) -> None:
     pinned = pinned_file(find_backbone(name))
     assert "notop" in pinned.name or "no_top" in pinned.name
-    assert len(pinned.md5) in (32, 64)
+    assert len(pinned.digest) == digits
     assert pinned_file(find_backbone("vgg16")).name == VGG16  # what was patched is put back
 
 
@@ -114,9 +118,25 @@ def test_weights_are_fetched_once(server: str, monkeypatch: pytest.MonkeyPatch) 
     assert left_behind() == ["tiny.h5"]
 
 
+def test_a_sha256_is_checked_too(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pin(monkeypatch, f"{server}/good", hashlib.sha256(CONTENT).hexdigest())
+    assert ask().read_bytes() == CONTENT
+
+
+def test_where_keras_pins_no_digest_the_file_must_be_complete(
+    server: str, keras_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pin(monkeypatch, f"{server}/good", "")
+    with pytest.raises(WeightsError, match=r"not a complete HDF5 file\); it was not kept"):
+        ask()
+    assert left_behind() == []
+    path = random_weights(keras_home / "tiny.weights.h5").rename(keras_home / "tiny.h5")
+    assert ask() == path
+
+
 def test_what_has_the_wrong_md5_is_not_kept(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    pin(monkeypatch, f"{server}/good", md5="0" * 32)
-    with pytest.raises(WeightsError, match=r"wrong MD5\); it was not kept\. Next: download"):
+    pin(monkeypatch, f"{server}/good", "0" * 32)
+    with pytest.raises(WeightsError, match=r"wrong MD5, not 0+\); it was not kept\. Next: download"):
         ask()
     assert left_behind() == []
 

@@ -160,7 +160,9 @@ def _swivel(rng: np.random.Generator) -> list[Part]:
     xs = np.linspace(-width / 2, width / 2, 11)
     tops = tall - 0.08 * np.abs(2 * xs / width) ** 3
     back = panel(xs * 0.95, tops, 0.05, bottoms=0.04 * np.abs(2 * xs / width) ** 3, bend=0.07)
-    pole = rod((0, seat - 0.02, 0.0), (0, seat + lift + tall / 2, -width / 2 - 0.04), 0.022)
+    rear = -width / 2 - 0.06
+    bends = [(0.0, seat - 0.02, 0.0), (0.0, seat - 0.02, rear), (0.0, seat + lift + tall / 2, rear - 0.06)]
+    pole = tube(bends, 0.02)
     parts = [
         Part(cushion((width, 0.08, width), 0.035, 0.1).moved(y=seat - 0.02), cloth),
         Part(back.turned(pitch=-0.12).moved(y=seat + lift, z=-width / 2), cloth),

@@ -1,15 +1,17 @@
 """Pretrained weights: found, fetched, checked and loaded.
 
-Address and MD5 of each file are those that Keras itself pins. Keras' own
-cache is read; a file in it with the wrong MD5 is named and left alone
+Address and digest of each file are those that Keras itself pins: MD5, SHA-256
+for ConvNeXt, none for MobileNet and MobileNetV2. Keras' own cache is read; a
+file in it with the wrong digest is named and left alone
 (`keras.utils.get_file` would delete it). What has to be fetched goes into the
 weight store (`TELLAPART_WEIGHTS`), to a temporary name first.
 """
 
 import hashlib
+import http.client
 import os
-import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,11 +29,17 @@ _SECONDS: Final = 20  # without a byte before a connection is given up
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file of pretrained weights as Keras pins it."""
+    """A file of pretrained weights as Keras pins it.
+
+    Attributes:
+        name: Of the file.
+        address: Where it is fetched.
+        digest: Its MD5 or SHA-256; "" where Keras pins none.
+    """
 
     name: str
     address: str
-    md5: str
+    digest: str
 
 
 def weights_path(backbone: Backbone, given: Path | None, progress: Progress) -> Path:
@@ -48,9 +56,10 @@ def weights_path(backbone: Backbone, given: Path | None, progress: Progress) -> 
     stored = weight_store() / pinned.name
     for candidate in (stored, _keras_cache() / pinned.name):
         if candidate.is_file():
-            if _md5(candidate) == pinned.md5:
+            if _is_whole(candidate, pinned):
                 return candidate
-            progress.note(f"{candidate} is damaged (its MD5 is not {pinned.md5}); it is left alone and not used.")
+            what_now = "fetched anew" if candidate == stored else "left alone and not used"
+            progress.note(f"{candidate} is damaged ({_expected(pinned)}); it is {what_now}.")
     _fetch(backbone, pinned, stored, progress)
     return stored
 
@@ -76,8 +85,11 @@ def load_weights(network: Any, path: Path, backbone: Backbone) -> None:
     if held != needed:
         raise WeightsError(complaint)
     try:
-        network.load_weights(str(path))
-    except (ValueError, KeyError, OSError, AttributeError) as problem:
+        with warnings.catch_warnings():
+            # Keras warns, and goes on, where layers keep their random values.
+            warnings.simplefilter("error", UserWarning)
+            network.load_weights(str(path))
+    except (ValueError, KeyError, OSError, AttributeError, UserWarning) as problem:
         raise WeightsError(complaint) from problem
 
 
@@ -88,10 +100,10 @@ def fingerprint(path: Path) -> str:
 
 
 def pinned_file(backbone: Backbone) -> WeightsFile:
-    """Name, address and MD5 of a backbone's ImageNet weights, asked of Keras itself."""
-    with _asking() as asked:
-        square = (backbone.image_size, backbone.image_size, 3)
-        backbone.constructor()(include_top=False, weights="imagenet", input_shape=square)
+    """Name, address and digest of a backbone's ImageNet weights, asked of Keras itself."""
+    with _asking() as asked, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "input_shape is undefined": MobileNet's weights of 224 pixels are meant
+        backbone.constructor()(include_top=False, weights="imagenet")
     return asked[0]
 
 
@@ -112,7 +124,7 @@ def _asking() -> Iterator[list[WeightsFile]]:
     genuine = file_utils.get_file
 
     def note(fname: str, origin: str, **how: Any) -> None:
-        asked.append(WeightsFile(fname, origin, str(how.get("file_hash") or how.get("md5_hash"))))
+        asked.append(WeightsFile(fname, origin, str(how.get("file_hash") or how.get("md5_hash") or "")))
         raise _AskedError
 
     file_utils.get_file = note
@@ -128,9 +140,22 @@ def _keras_cache() -> Path:
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
 
 
-def _md5(path: Path) -> str:
+def _is_whole(path: Path, pinned: WeightsFile) -> bool:
+    """Whether a file has the pinned digest, or can be opened as HDF5 where Keras pins none."""
+    if not pinned.digest:
+        try:
+            return _numbers_in(path) > 0
+        except WeightsError:
+            return False
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
+        kind = "md5" if len(pinned.digest) == 32 else "sha256"
+        return hashlib.file_digest(file, kind).hexdigest() == pinned.digest
+
+
+def _expected(pinned: WeightsFile) -> str:
+    if not pinned.digest:
+        return "not a complete HDF5 file"
+    return f"wrong {'MD5' if len(pinned.digest) == 32 else 'SHA-256'}, not {pinned.digest}"
 
 
 def _fetch(backbone: Backbone, pinned: WeightsFile, target: Path, progress: Progress) -> None:
@@ -143,11 +168,12 @@ def _fetch(backbone: Backbone, pinned: WeightsFile, target: Path, progress: Prog
     try:
         with whole_file(target) as temporary:
             _download(pinned.address, temporary, progress, f"Fetching {pinned.name}")
-            if _md5(temporary) != pinned.md5:
+            if not _is_whole(temporary, pinned):
                 raise WeightsError(
-                    f"What came from {pinned.address} is not {pinned.name} (wrong MD5); it was not kept. {remedies}"
+                    f"What came from {pinned.address} is not {pinned.name} ({_expected(pinned)}); it was not kept. "
+                    f"{remedies}"
                 )
-    except (urllib.error.URLError, TimeoutError, ConnectionError, OSError) as problem:
+    except (OSError, http.client.HTTPException) as problem:
         reason = getattr(problem, "reason", problem)
         raise WeightsError(f"The weights of {backbone.name} cannot be fetched ({reason}). {remedies}") from problem
 
