@@ -34,10 +34,14 @@ def parts(plan: Plan, *, seed: int = 0, spread: float = 0.4) -> tuple[Batches, B
     )
 
 
-def small_network(seed: int = 0, units: int = 16) -> Any:
+def small_network(seed: int = 0, units: int = 16, activation: str = "tanh") -> Any:
     keras.utils.set_random_seed(seed)
     layers = keras.layers
-    stack = [layers.Dense(units, activation="tanh"), layers.Dropout(0.1), layers.Dense(N_CLASSES, activation="softmax")]
+    stack = [
+        layers.Dense(units, activation=activation),
+        layers.Dropout(0.1),
+        layers.Dense(N_CLASSES, activation="softmax"),
+    ]
     return keras.Sequential([keras.Input((2,)), *stack])
 
 
@@ -91,7 +95,7 @@ def test_the_learning_rate_is_halved_where_the_validation_loss_rests() -> None:
 def test_a_loss_that_explodes_is_named_with_recipe_and_epoch() -> None:
     plan = replace(PLAN, learning_rate=1e30)
     with pytest.raises(TrainingError, match=r"^wild: the (training|validation) loss is not finite in epoch 1\. Next: "):
-        train(small_network(), parts(plan), plan, Watcher("wild"))
+        train(small_network(activation="relu"), parts(plan), plan, Watcher("wild"))
 
 
 @pytest.mark.parametrize(("place", "what"), [(0, "training"), (1, "validation")])
@@ -177,14 +181,24 @@ class EnoughError(Exception):
 def test_whoever_watches_can_stop_the_training() -> None:
     seen: list[Epoch] = []
 
-    def after_epoch(epoch: Epoch) -> None:
+    def after_epoch(epoch: Epoch) -> bool:
         seen.append(epoch)
         if epoch.epoch == 3:
             raise EnoughError
+        return False
 
     with pytest.raises(EnoughError):
         train(small_network(), parts(PLAN), PLAN, Watcher("watched", after_epoch=after_epoch))
     assert [epoch.epoch for epoch in seen] == [1, 2, 3]
+
+
+def test_whoever_watches_can_end_the_training_with_the_best_weights() -> None:
+    plan = Plan(epochs=30, learning_rate=0.05, batch_size=8, patience=20)
+    network, both = small_network(units=64), parts(plan, spread=1.5)
+    history = train(network, both, plan, Watcher("watched", after_epoch=lambda epoch: epoch.epoch == 12))
+    assert (len(history.rows), history.stopped) == (12, "the time was over")
+    assert history.best_epoch < 12
+    assert log_loss(network, both[1]) == pytest.approx(history.rows[history.best_epoch - 1].valid_loss, rel=1e-4)
 
 
 def outcome(seed: int) -> tuple[bytes, str]:

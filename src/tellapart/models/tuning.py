@@ -213,7 +213,8 @@ def _study(task: Task, before: list[Epoch]) -> Iterator[Any]:
         )
         for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-            study.enqueue_trial(trial.params)
+            # What was queued for it stands there from the start, what it drew itself only bit by bit.
+            study.enqueue_trial({**trial.system_attrs.get("fixed_params", {}), **trial.params})
         if not study.trials and before:
             study.add_trial(_trial_of(before))
         elif not study.trials:

@@ -174,7 +174,7 @@ def _fetch(backbone: Backbone, pinned: WeightsFile, target: Path, progress: Prog
                     f"{remedies}"
                 )
     except (OSError, http.client.HTTPException) as problem:
-        reason = getattr(problem, "reason", problem)
+        reason = " ".join(str(getattr(problem, "reason", problem)).split())
         raise WeightsError(f"The weights of {backbone.name} cannot be fetched ({reason}). {remedies}") from problem
 
 

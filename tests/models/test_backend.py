@@ -1,0 +1,52 @@
+import os
+
+import pytest
+
+from tellapart.errors import MissingExtraError, OptionError
+from tellapart.models import backend
+
+
+def installed(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    monkeypatch.setattr(backend, "find_spec", lambda name: object() if name in names else None)
+
+
+def test_keras_runs_on_the_backend_that_was_chosen() -> None:
+    assert backend.keras.backend.backend() == os.environ["KERAS_BACKEND"]
+
+
+def test_an_unknown_backend_names_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "theano")
+    with pytest.raises(OptionError, match=r"KERAS_BACKEND is 'theano'\. Accepted: tensorflow, torch, jax\."):
+        backend._choose()
+
+
+@pytest.mark.parametrize(("name", "extra"), [("tensorflow", "train"), ("torch", "torch"), ("jax", "jax")])
+def test_a_backend_that_is_not_installed_names_its_extra(
+    monkeypatch: pytest.MonkeyPatch, name: str, extra: str
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", name)
+    installed(monkeypatch, "keras")
+    with pytest.raises(MissingExtraError, match=rf'pip install "tellapart\[{extra}\]"'):
+        backend._choose()
+
+
+@pytest.mark.parametrize("there", [("keras",), ("tensorflow",), ()])
+def test_without_keras_or_any_backend_the_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch, there: tuple[str, ...]
+) -> None:
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    installed(monkeypatch, *there)
+    with pytest.raises(MissingExtraError, match=r'pip install "tellapart\[train\]"'):
+        backend._choose()
+
+
+@pytest.mark.parametrize(
+    ("there", "chosen"),
+    [(("tensorflow", "torch", "jax"), "tensorflow"), (("jax", "torch"), "torch"), (("jax",), "jax")],
+)
+def test_tensorflow_comes_first(monkeypatch: pytest.MonkeyPatch, there: tuple[str, ...], chosen: str) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "")  # so that it is put back afterwards
+    monkeypatch.delenv("KERAS_BACKEND")
+    installed(monkeypatch, "keras", *there)
+    backend._choose()
+    assert os.environ["KERAS_BACKEND"] == chosen

@@ -1,0 +1,109 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_set import QUIET, draw_set, random_weights, task_on, tiny_backbone
+
+from tellapart.errors import WeightsError
+from tellapart.models import transfer
+from tellapart.models.backend import keras
+from tellapart.models.features import Pretrained, cut, load_pretrained
+from tellapart.models.scratch import predict
+from tellapart.models.task import Options, Task
+from tellapart.models.training import Plan
+from tellapart.models.transfer import pretrained_for, train_head, train_last_block, with_head
+from tellapart.photos.batches import pixels_of
+
+pytestmark = QUIET
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """Photos, weights, and one cache for all: what is frozen runs once."""
+    place = tmp_path_factory.mktemp("transfer")
+    return draw_set(place / "photos"), random_weights(place / "tiny.weights.h5"), place
+
+
+@pytest.fixture
+def task(places: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch) -> Task:
+    monkeypatch.setattr(transfer, "VIEWS", 2)
+    photos, weights, place = places
+    keras.utils.set_random_seed(0)
+    return task_on(photos, place, Options(image_size=64, epochs=8, backbone=tiny_backbone(), weights=weights))
+
+
+def state(network: Pretrained) -> dict[str, list[np.ndarray]]:
+    return {layer.name: layer.get_weights() for layer in network.network.layers}
+
+
+def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_without_weights_nothing_starts(places: tuple[Path, Path, Path]) -> None:
+    with pytest.raises(WeightsError, match="Next: --backbone NAME"):
+        pretrained_for(task_on(places[0], places[2], Options()))
+
+
+def test_the_head_learns_on_frozen_features(task: Task) -> None:
+    pretrained = pretrained_for(task)
+    before = state(pretrained)
+    head = train_head(task, pretrained, "tiny")
+    assert head.history.rows[-1].loss < head.history.rows[0].loss
+    assert (head.train.argmax(axis=1) == task.labels(task.train)).mean() > 0.6
+    assert (head.train.shape, head.valid.shape) == ((len(task.train), 3), (len(task.valid), 3))
+    assert set(head.seconds) == {"features", "train"}
+    assert all(same(before[name], after) for name, after in state(pretrained).items())
+
+
+def test_the_whole_network_gives_what_the_head_gave(task: Task) -> None:
+    pretrained = pretrained_for(task)
+    head = train_head(task, pretrained, "tiny")
+    whole = with_head(pretrained, head.network)
+    pixels = np.stack(list(pixels_of(task.root, task.valid, pretrained.spec)))
+    assert predict(whole, pixels) == pytest.approx(head.valid, abs=5e-3)  # features are kept in half precision
+
+
+@pytest.mark.slow
+def test_fine_tuning_changes_the_last_block_and_the_head_alone(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "HEAD_PLAN", Plan(epochs=1))
+    monkeypatch.setattr(transfer, "BLOCK_PLAN", Plan(epochs=3, learning_rate=1e-4, label_smoothing=0.1))
+    pretrained = pretrained_for(task)
+    head = train_head(task, pretrained, "tiny")
+    before, head_before = state(pretrained), head.network.get_weights()
+    block = train_last_block(task, pretrained, head, "tiny")
+    assert block.history.best_epoch > 0
+    after = state(pretrained)
+    above = {operation.name for operation in cut(pretrained).upper.operations} - {cut(pretrained).layer}
+    changed = {name for name in before if not same(before[name], after[name])}
+    norms = {layer.name for layer in pretrained.network.layers if isinstance(layer, keras.layers.BatchNormalization)}
+    weighted = {name for name in before if before[name]}
+    assert changed
+    assert changed == (weighted & above) - norms
+    assert norms & above
+    assert not same(head_before, head.network.get_weights())
+    # The whole network, with the photo as it comes, gives what the halves gave.
+    pixels = np.stack(list(pixels_of(task.root, task.valid, pretrained.spec)))
+    assert predict(with_head(pretrained, head.network), pixels) == pytest.approx(block.valid, abs=5e-3)
+
+
+@pytest.mark.slow
+def test_where_no_epoch_is_better_the_state_of_the_head_stays(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "BLOCK_PLAN", Plan(epochs=1, learning_rate=0.3))
+    pretrained = pretrained_for(task)
+    head = train_head(task, pretrained, "tiny")
+    before, head_before = state(pretrained), head.network.get_weights()
+    block = train_last_block(task, pretrained, head, "tiny")
+    assert block.history.best_epoch == 0
+    assert len(block.history.rows) == 1
+    assert (head.history + block.history).best_epoch == len(head.history.rows)
+    assert same(head_before, head.network.get_weights())
+    assert all(same(before[name], after) for name, after in state(pretrained).items())
+    assert block.valid == pytest.approx(head.valid, abs=5e-3)
+
+
+def test_a_file_of_another_network_is_refused(task: Task, tmp_path: Path) -> None:
+    (tmp_path / "other.h5").write_bytes(b"")
+    with pytest.raises(WeightsError, match="HDF5"):
+        load_pretrained(tiny_backbone(), 64, tmp_path / "other.h5")
+    assert task.options.weights != tmp_path / "other.h5"

@@ -1,0 +1,205 @@
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from tiny_set import QUIET, draw_set, task_on
+
+from tellapart.errors import TrainingError
+from tellapart.files import read_csv
+from tellapart.models import tuning
+from tellapart.models.scratch import pixels_for, predict
+from tellapart.models.task import Fitted, Options, Task
+from tellapart.models.training import Epoch, History, Watcher
+from tellapart.models.tuning import AUGMENTED, Settings, fit_tuned, search_space, suggest
+from tellapart.photos.pixels import PixelSpec
+
+pytestmark = QUIET
+
+SIZE = 32
+Losses = Callable[[int], list[float]]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_set(tmp_path_factory.mktemp("photos") / "set")
+
+
+@pytest.fixture
+def task(photos: Path, tmp_path: Path) -> Task:
+    return task_on(photos, tmp_path, Options(epochs=1, trials=3))
+
+
+def trials_of(task: Task) -> list[Any]:
+    storage = optuna.storages.RDBStorage(f"sqlite:///{task.folder.parent.parent / 'study.db'}")
+    try:
+        return list(optuna.load_study(study_name="tuned", storage=storage).trials)
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, losses: Losses) -> list[Settings]:
+    """Let trials go as told, without training; gives the settings of each."""
+    fits: list[Settings] = []
+
+    def fit(self: Settings, task: Task, name: str, size: int, watcher: Watcher | None = None) -> Fitted:
+        fits.append(self)
+        rows: list[Epoch] = []
+        for number, loss in enumerate(losses(len(fits) - 1), start=1):
+            rows.append(Epoch(number, loss, 0.5, loss, 0.5, 0.1 * number, 1e-3))
+            if watcher and watcher.after_epoch and watcher.after_epoch(rows[-1]):
+                break
+        best = min(rows, key=lambda row: row.valid_loss).epoch
+        answers = [np.full((len(part), 3), len(fits)) for part in (task.train, task.valid)]
+        history = History(tuple(rows), best, "")
+        return Fitted(name, None, PixelSpec(size), history, *answers, {}, 0, hyperparameters=asdict(self))
+
+    monkeypatch.setattr(Settings, "fit", fit)
+    return fits
+
+
+@pytest.mark.slow
+def test_a_search_leaves_a_study_tables_and_its_best_network(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted = fit_tuned(task, SIZE)
+    trials = trials_of(task)
+    finished = [trial for trial in trials if trial.state.name == "COMPLETE"]
+    assert len(trials) == 3
+    assert trials[0].params == asdict(AUGMENTED)
+    assert all(set(trial.params) == set(search_space()) for trial in trials)
+    rows = read_csv(task.folder / "trials.csv")
+    assert [row["trial"] for row in rows] == ["0", "1", "2"]
+    assert [float(row["valid_loss"]) for row in rows] == pytest.approx([trial.value for trial in trials])
+    assert list(read_csv(task.folder / "importance.csv") or [{}])[0].keys() <= {"parameter", "importance"}
+    best = min(finished, key=lambda trial: trial.value)
+    assert fitted.recipe == "tuned"
+    assert fitted.hyperparameters["best_trial"] == best.number
+    assert fitted.hyperparameters["width"] == best.params["width"]
+    truth = fitted.valid[np.arange(len(task.valid)), task.labels(task.valid)]
+    assert -np.log(truth).mean() == pytest.approx(best.value, rel=1e-3)
+    assert predict(fitted.network, pixels_for(task, task.valid, fitted.spec)) == pytest.approx(fitted.valid, abs=1e-6)
+    # The same again trains no further trial; the best network is made anew from its seed.
+    made: list[Settings] = []
+    genuine = Settings.fit
+
+    def counted(self: Settings, *given: Any, **named: Any) -> Fitted:
+        made.append(self)
+        return genuine(self, *given, **named)
+
+    monkeypatch.setattr(Settings, "fit", counted)
+    again = fit_tuned(task, SIZE)
+    assert len(trials_of(task)) == 3
+    assert made == [Settings(**best.params)]
+    assert again.valid.tobytes() == fitted.valid.tobytes()
+
+
+def test_the_first_trial_has_the_settings_of_augmented(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    fits = scripted(monkeypatch, lambda number: [1.0 - 0.1 * number])
+    fitted = fit_tuned(task, SIZE)
+    assert fits[0] == AUGMENTED
+    assert len(set(map(repr, fits))) == 3
+    assert fitted.hyperparameters["best_trial"] == 2
+    assert fitted.valid[0, 0] == 3
+
+
+@pytest.mark.parametrize("best", [0, 1, 2])
+def test_the_best_of_the_trials_comes_back(task: Task, monkeypatch: pytest.MonkeyPatch, best: int) -> None:
+    fits = scripted(monkeypatch, lambda number: [2.0, 0.1, 0.7] if number == best else [0.9])
+    fitted = fit_tuned(task, SIZE)
+    assert (fitted.hyperparameters["best_trial"], fitted.valid[0, 0]) == (best, best + 1)
+    assert fitted.hyperparameters["learning_rate"] == fits[best].learning_rate
+    assert len(fits) == 3
+
+
+def test_a_trial_that_a_kill_left_running_is_failed_and_queued_again(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tuning._study(task, []) as study:
+        suggest(study.ask())  # and the process is killed
+    fits = scripted(monkeypatch, lambda number: [0.5 + number])
+    fit_tuned(task, SIZE)
+    trials = trials_of(task)
+    assert trials[0].state.name == "FAIL"
+    assert trials[1].params == trials[0].params == asdict(AUGMENTED)
+    assert fits[0] == AUGMENTED
+    assert sum(trial.state.name == "RUNNING" for trial in trials) == 0
+
+
+def test_a_kill_before_the_first_draw_loses_nothing(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tuning._study(task, []) as study:
+        study.ask()
+    fits = scripted(monkeypatch, lambda number: [0.5 + number])
+    fit_tuned(task, SIZE)
+    assert fits[0] == AUGMENTED
+
+
+def test_a_search_goes_on_where_it_was(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    fits = scripted(monkeypatch, lambda number: [1.0 - 0.1 * number])
+    fit_tuned(task, SIZE)
+    more = replace(task, options=replace(task.options, trials=5))
+    assert fit_tuned(more, SIZE).hyperparameters["trials"] == 5
+    assert len(fits) == 5
+    fit_tuned(more, SIZE)
+    assert len(trials_of(task)) == 5
+
+
+def test_poor_trials_are_pruned(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, lambda number: [1.0 - 0.02 * n for n in range(20)] if number == 0 else [5.0] * 20)
+    fitted = fit_tuned(task, SIZE)
+    trials = trials_of(task)
+    assert [trial.state.name for trial in trials] == ["COMPLETE", "PRUNED", "PRUNED"]
+    assert all(len(trial.intermediate_values) < 20 for trial in trials[1:])
+    assert fitted.hyperparameters["best_trial"] == 0
+    states = [row["state"] for row in read_csv(task.folder / "trials.csv")]
+    assert states == ["COMPLETE", "PRUNED", "PRUNED"]
+
+
+def test_the_search_ends_with_its_budget(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(tuning, "time", type("Clock", (), {"perf_counter": staticmethod(lambda: now[0])}))
+
+    def losses(_: int) -> Iterator[float]:
+        for n in range(50):
+            now[0] += 10
+            yield 1.0 - 0.01 * n
+
+    fits = scripted(monkeypatch, losses)  # type: ignore[arg-type]
+    short = replace(task, options=replace(task.options, budget=55.0, trials=1))
+    fitted = fit_tuned(short, SIZE)
+    assert len(fitted.history.rows) == 6  # the epoch in which the time was over is the last
+    assert trials_of(task)[0].state.name == "COMPLETE"
+    fit_tuned(replace(task, options=replace(task.options, budget=55.0, trials=9)), SIZE)
+    assert len(trials_of(task)) == 1  # what was spent before counts
+    assert len(fits) == 2  # the best one made again, nothing searched
+
+
+def test_trials_that_fail_are_counted_and_passed_over(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    def losses(number: int) -> list[float]:
+        if number == 0:
+            raise TrainingError("not finite")
+        return [0.5]
+
+    scripted(monkeypatch, losses)
+    assert fit_tuned(task, SIZE).hyperparameters["best_trial"] == 1
+    assert [trial.state.name for trial in trials_of(task)] == ["FAIL", "COMPLETE", "COMPLETE"]
+
+
+def test_a_search_without_any_finished_trial_says_so(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    def losses(_: int) -> list[float]:
+        raise TrainingError("not finite")
+
+    scripted(monkeypatch, losses)
+    with pytest.raises(TrainingError, match=r"tuned: no trial came to its end\. Next: "):
+        fit_tuned(task, SIZE)
+    assert len(read_csv(task.folder / "trials.csv")) == 3
+
+
+def test_the_same_seed_draws_the_same_settings(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fits = scripted(monkeypatch, lambda number: [1.0 / (1 + number)])
+    for place, seed in (("a", 0), ("b", 0), ("c", 1)):
+        fit_tuned(task_on(photos, tmp_path / place, Options(seed=seed, trials=3)), SIZE)
+    assert fits[:3] == fits[3:6]
+    assert fits[6:] != fits[:3]

@@ -1,0 +1,81 @@
+"""One step: trained, exported, asked once for the test photos, written; read when it is done."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ladder_set import CLASSES, draw_shapes
+from tellapart import climb as climbing
+from tellapart.climb import Climb, climb_step
+from tellapart.errors import TellapartError
+from tellapart.files import cache_folder, read_csv
+from tellapart.models.recipes import RECIPES
+from tellapart.models.task import Options
+from tellapart.photos.scan import scan
+from tellapart.photos.split import split
+from tellapart.progress import Silent
+
+
+@pytest.fixture
+def shared_climb(tmp_path: Path) -> Climb:
+    photos = scan(draw_shapes(tmp_path / "photos", per_class=10))
+    options = Options(seed=0, image_size=32, epochs=2)
+    return Climb(photos, split(photos), options, tmp_path / "run", cache_folder(), Silent())
+
+
+def test_a_step_leaves_its_files_and_scores(shared_climb: Climb) -> None:
+    entry = climb_step(RECIPES["baseline"], shared_climb)
+    folder = shared_climb.run / "recipes" / "baseline"
+    assert entry["epochs"] == 2
+    assert entry["seconds"]["total"] >= entry["seconds"]["train"] > 0
+    assert entry["peak_rss_mb"] > 50
+    rows = read_csv(folder / "predictions.csv")
+    assert len(rows) == entry["test"]["n"] == 6
+    right = np.mean([row["class"] == row["predicted"] for row in rows])
+    assert right == pytest.approx(entry["test"]["accuracy"])
+    for row in rows:
+        assert sum(float(row[label]) for label in CLASSES) == pytest.approx(1, abs=1e-5)
+    confusion = read_csv(folder / "confusion.csv")
+    assert [[int(row[label]) for label in CLASSES] for row in confusion] == entry["test"]["confusion"]
+    assert list(read_csv(folder / "history.csv")[0]) == [
+        "epoch", "loss", "accuracy", "valid_loss", "valid_accuracy", "seconds", "learning_rate",
+    ]  # fmt: skip
+
+
+def test_a_step_that_is_done_is_read(shared_climb: Climb, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = climb_step(RECIPES["majority"], shared_climb)
+    monkeypatch.setattr(climbing, "fit_recipe", lambda *_: pytest.fail("trained again"))
+    assert climb_step(RECIPES["majority"], shared_climb) == first
+
+
+def test_the_test_photos_are_opened_once(shared_climb: Climb, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+    genuine = type(shared_climb.split.test).open_for_evaluation
+
+    def counted(test: object) -> object:
+        opened.append(1)
+        return genuine(test)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(shared_climb.split.test), "open_for_evaluation", counted)
+    climbing_fingerprint = shared_climb.split.fingerprint  # names the photos by content, and is part of the file
+    opened.clear()
+    climb_step(RECIPES["majority"], shared_climb)
+    assert climbing_fingerprint
+    assert len(opened) == 2, "once for the answers, once for the split's fingerprint"
+
+
+def test_a_wrong_export_is_not_handed_over(shared_climb: Climb, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(network: object) -> bytes:
+        for weight in network.weights:  # type: ignore[attr-defined]
+            weight.assign(np.ones(weight.shape) * 0.01 * np.arange(weight.shape[-1]))
+        content = genuine(network)
+        for weight in network.weights:  # type: ignore[attr-defined]
+            weight.assign(np.zeros(weight.shape))
+        return content
+
+    genuine = climbing.to_onnx  # type: ignore[attr-defined]
+    monkeypatch.setattr(climbing, "to_onnx", wrong)
+    with pytest.raises(TellapartError, match="not handed over"):
+        climb_step(RECIPES["baseline"], shared_climb)
+    assert not (shared_climb.run / "recipes" / "baseline" / "recipe.json").exists()
