@@ -118,6 +118,7 @@ def _entry(recipe: Recipe, fitted: Fitted, climb: Climb, evaluation: Evaluation)
         "epochs": len(fitted.history.rows),
         "best_epoch": fitted.history.best_epoch,
         "stopped": fitted.history.stopped,
+        "phases": list(fitted.history.phases),
         "hyperparameters": fitted.hyperparameters,
         "train": asdict(score(task.labels(task.train), fitted.train)),
         "valid": asdict(score(task.labels(task.valid), fitted.valid)),

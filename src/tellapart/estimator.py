@@ -18,6 +18,8 @@ from tellapart.photos.scan import Photos, inspect
 from tellapart.photos.split import split_for_training
 from tellapart.progress import Silent
 
+Paths = Sequence[str | Path] | np.ndarray
+
 
 class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """One recipe of the ladder as a scikit-learn classifier.
@@ -67,7 +69,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.budget = budget
         self.seed = seed
 
-    def fit(self, X: Sequence[str | Path], y: Sequence[Any]) -> Self:  # noqa: N803  scikit-learn's name
+    def fit(self, X: Paths, y: Sequence[Any] | np.ndarray) -> Self:  # noqa: N803  scikit-learn's name
         """Train the recipe on photos.
 
         Raises:
@@ -81,17 +83,18 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes, numbers = np.unique(labels, return_inverse=True)
         if len(classes) < 2:
             raise PhotosError(f"All labels are of one class, {classes[0]!r}. Accepted: two or more classes.")
-        self.model_ = self._train(_opened(paths, numbers), [str(label) for label in classes])
+        names = [str(label) for label in classes]
+        self.model_ = self._train(_opened(paths, [_sortable(names)[number] for number in numbers]), names)
         self.classes_ = classes
         self.n_features_in_ = 1
         return self
 
-    def predict(self, X: Sequence[str | Path]) -> np.ndarray:  # noqa: N803
+    def predict(self, X: Paths) -> np.ndarray:  # noqa: N803
         """The most probable label of each photo, (photos,)."""
         check_is_fitted(self)
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
-    def predict_proba(self, X: Sequence[str | Path]) -> np.ndarray:  # noqa: N803
+    def predict_proba(self, X: Paths) -> np.ndarray:  # noqa: N803
         """Probabilities (photos, classes), float32, in the order of `classes_`."""
         check_is_fitted(self)
         return self.model_.predict_proba(_paths(X))
@@ -126,7 +129,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return Model(content, f"the fitted {recipe.name}")
 
 
-def _paths(photos: Sequence[str | Path]) -> list[str]:
+def _paths(photos: Paths) -> list[str]:
     array = np.asarray(photos)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -138,11 +141,18 @@ def _paths(photos: Sequence[str | Path]) -> list[str]:
     return [str(path) for path in array.tolist()]
 
 
-def _opened(paths: Sequence[str], numbers: np.ndarray) -> Photos:
-    """Open every photo; labels become numbers as text, which sort as the labels do."""
+def _sortable(names: list[str]) -> list[str]:
+    """The names as they are, or numbered where, as text, they sort otherwise than the labels do (9, 10)."""
+    if names == sorted(set(names)):
+        return names
+    return [f"{number:06d} {name}" for number, name in enumerate(names)]
+
+
+def _opened(paths: Sequence[str], labels: Sequence[str]) -> Photos:
+    """Open every photo."""
     found = []
-    for path, number in zip(paths, numbers, strict=True):
-        photo = inspect(Path(), Listed(path, f"{number:06d}"))
+    for path, label in zip(paths, labels, strict=True):
+        photo = inspect(Path(), Listed(path, label))
         if isinstance(photo, LeftOut):
             raise PhotosError(f"{path}: {photo.reason}. Next: leave it out, or mend it.")
         found.append(photo)

@@ -57,12 +57,16 @@ def put_together(climb: Climb, recipes: Sequence[Recipe], entries: list[dict[str
 
 
 def choose(entries: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """The recipe with the highest validation accuracy; of equal ones the lower log loss, then the cheaper."""
-    places = range(len(entries))
-    order = sorted(
-        places,
-        key=lambda place: (-entries[place]["valid"]["accuracy"], entries[place]["valid"]["log_loss"], place),
-    )
+    """The recipe with the highest validation accuracy; of equal ones the lower log loss, then the cheaper.
+
+    Log losses that agree to two digits count as equal: less than that is the arithmetic, not the recipe.
+    """
+
+    def rank(place: int) -> tuple[float, float, int]:
+        valid = entries[place]["valid"]
+        return -valid["accuracy"], round(valid["log_loss"], 2), place
+
+    order = sorted(range(len(entries)), key=rank)
     best = entries[order[0]]
     valid = best["valid"]
     why = (
@@ -70,7 +74,8 @@ def choose(entries: Sequence[dict[str, Any]]) -> dict[str, str]:
     )
     ties = [entries[place]["name"] for place in order[1:] if entries[place]["valid"]["accuracy"] == valid["accuracy"]]
     if ties:
-        why += f", as {' and '.join(ties)} has, and of these the lowest log loss ({valid['log_loss']:.3f})"
+        loss = f"{valid['log_loss']:.2f}"
+        why += f", as {' and '.join(ties)} has; of these it has the lowest log loss ({loss}), or is the cheapest"
     elif len(order) > 1:
         second = entries[order[1]]
         why += f", before {second['name']} ({percent(second['valid']['accuracy'])})"

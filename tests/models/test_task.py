@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from photo_maker import photo
 
+from photo_maker import photo
 from tellapart.models.task import Options, Task
 
 

@@ -73,7 +73,7 @@ def test_a_search_leaves_a_study_tables_and_its_best_network(task: Task, monkeyp
     rows = read_csv(task.folder / "trials.csv")
     assert [row["trial"] for row in rows] == ["0", "1", "2"]
     assert [float(row["valid_loss"]) for row in rows] == pytest.approx([trial.value for trial in trials])
-    assert list(read_csv(task.folder / "importance.csv") or [{}])[0].keys() <= {"parameter", "importance"}
+    assert next(iter(read_csv(task.folder / "importance.csv") or [{}])).keys() <= {"parameter", "importance"}
     best = min(finished, key=lambda trial: trial.value)
     assert fitted.recipe == "tuned"
     assert fitted.hyperparameters["best_trial"] == best.number

@@ -54,11 +54,19 @@ class Epoch:
 
 @dataclass(frozen=True)
 class History:
-    """What training left behind: a row an epoch, the best of them, and why it ended."""
+    """What training left behind.
+
+    Attributes:
+        rows: One an epoch.
+        best_epoch: The epoch whose weights were kept; 0 for those before the first.
+        stopped: Why it ended.
+        phases: The last epoch of each phase before the last one.
+    """
 
     rows: tuple[Epoch, ...] = ()
     best_epoch: int = 0
     stopped: str = ""
+    phases: tuple[int, ...] = ()
 
     def __add__(self, later: "History") -> "History":
         """Join two phases of training; epochs and seconds count on."""
@@ -68,7 +76,8 @@ class History:
             Epoch(**{**asdict(row), "epoch": row.epoch + epochs, "seconds": row.seconds + seconds})
             for row in later.rows
         )
-        return History(self.rows + moved, epochs + later.best_epoch, later.stopped)
+        best = epochs + later.best_epoch if later.best_epoch else self.best_epoch
+        return History(self.rows + moved, best, later.stopped, (*self.phases, epochs))
 
 
 @dataclass

@@ -47,13 +47,16 @@ def best_epoch_of(history: Sequence[Row], said: int | None = None) -> int | None
     return epochs[losses.index(min(losses))]
 
 
-def curves(title: str, history: Sequence[Row], *, best_epoch: int | None = None) -> "Figure":
+def curves(
+    title: str, history: Sequence[Row], *, best_epoch: int | None = None, phases: Sequence[int] = ()
+) -> "Figure":
     """Draw accuracy over loss, training and validation, with the best epoch and the gap.
 
     Args:
         title: What the recipe is called.
         history: Rows of history.csv, one an epoch: epoch, loss, accuracy, valid_loss, valid_accuracy.
         best_epoch: The epoch whose weights were kept; by default that of least validation loss.
+        phases: The last epoch of each phase before the last one, as in fine-tuning.
     """
     figure = new_figure(7.0)
     upper, lower = figure.subplots(2, 1, sharex=True)
@@ -71,6 +74,10 @@ def curves(title: str, history: Sequence[Row], *, best_epoch: int | None = None)
     if best is not None:
         upper.axvline(best, color=GREY, linestyle=":", linewidth=2.2, label=f"best epoch: {best}")
         lower.axvline(best, color=GREY, linestyle=":", linewidth=2.2)
+    for place, last in enumerate(phases):
+        label = "last block unfrozen" if place == 0 else None
+        upper.axvline(last + 0.5, color=GREY, linestyle="-.", linewidth=1.4, label=label)
+        lower.axvline(last + 0.5, color=GREY, linestyle="-.", linewidth=1.4)
     legend_above(upper)
     return figure
 

@@ -88,7 +88,7 @@ def about_trials(trials: Sequence[Mapping[str, str]]) -> str:
     return f"{counted(len(trials), 'trial')}: {told}."
 
 
-def about_curves(history: Sequence[Row], best_epoch: int | None) -> str:
+def about_curves(history: Sequence[Row], best_epoch: int | None, phases: Sequence[int] = ()) -> str:
     """Tell in words what the curves show at the best epoch."""
     best = best_epoch_of(history, best_epoch)
     if best is None:
@@ -97,7 +97,16 @@ def about_curves(history: Sequence[Row], best_epoch: int | None) -> str:
     train, valid = column(history, "accuracy")[at], column(history, "valid_accuracy")[at]
     return (
         f"Best epoch {best} of {len(history)}: accuracy {percent(train)} on training photos, "
-        f"{percent(valid)} on validation photos."
+        f"{percent(valid)} on validation photos." + _about_phases(phases)
+    )
+
+
+def _about_phases(phases: Sequence[int]) -> str:
+    if not phases:
+        return ""
+    return (
+        f" Up to epoch {phases[0]} the head learned alone, from then on the last block as well, on augmented photos "
+        "and softened labels, for which the training loss reads higher."
     )
 
 

@@ -85,5 +85,5 @@ def _figures_of(run: RunFolder, recipe: dict[str, Any]) -> "Iterator[tuple[str, 
     title = str(recipe["title"] or name.capitalize())
     history = run.table("recipes", name, "history.csv")
     if history and name != "majority":
-        yield f"curves_{name}", curves(title, history, best_epoch=recipe["best_epoch"])
+        yield f"curves_{name}", curves(title, history, best_epoch=recipe["best_epoch"], phases=recipe["phases"])
     yield f"confusion_{name}", confusion(title, recipe["test"]["confusion"], run.results["photos"]["classes"])

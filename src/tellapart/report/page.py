@@ -138,7 +138,7 @@ def _step(run: RunFolder, recipe: dict[str, Any]) -> dict[str, Any]:
         "mistakes": facts.mistakes(matrix, classes),
         "classes": facts.class_scores(matrix, classes),
         "curves": _picture(run, f"curves_{name}"),
-        "about_curves": facts.about_curves(history, recipe["best_epoch"]) if history else "",
+        "about_curves": facts.about_curves(history, recipe["best_epoch"], recipe["phases"]) if history else "",
         "confusion": confusion,
         "large_matrix": confusion is not None and confusion["wide"],
         "settings": _flat(recipe["hyperparameters"] or {}),

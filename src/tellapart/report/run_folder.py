@@ -28,6 +28,7 @@ _OPTIONAL: dict[str, Any] = {
     "stopped": "",
     "backbone": None,
     "best_epoch": None,
+    "phases": [],
     "epochs": 0,
     "parameters": 0,
     "trainable_parameters": 0,
