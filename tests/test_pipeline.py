@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tellapart as ta
@@ -18,6 +19,7 @@ from tellapart.models import weights
 from tellapart.models.recipes import Recipe, fit_recipe
 from tellapart.models.task import Fitted, Task
 from tellapart.report.page import write_report
+from vgg16_file import write_vgg16
 
 pytestmark = pytest.mark.slow
 ALL = ["majority", "baseline", "deeper", "augmented", "tuned", "bottleneck", "finetuned"]
@@ -248,6 +250,26 @@ def test_the_demo_draws_climbs_and_says_what_it_left_out(tmp_path: Path, monkeyp
     assert run.results["photos"]["excluded"], "the broken file is named"
     assert run.results["photos"]["duplicate_groups"] >= 1
     assert "bottleneck" in run.results["notes"][0]
+
+
+def test_vgg16_runs_from_a_file_of_the_official_layout(place: Path, tmp_path: Path) -> None:
+    settings = {"backbone": "vgg16", "weights": write_vgg16(tmp_path), "epochs": 1}
+    run = climb(place, tmp_path / "run", recipes="bottleneck,finetuned", **settings)
+    assert [entry["backbone"] for entry in run.results["recipes"]] == ["vgg16", "vgg16"]
+    assert ta.load(run.folder).passport["pixels"]["scaling"].startswith("BGR minus")
+
+
+def test_shuffled_labels_score_at_chance(tmp_path: Path) -> None:
+    """Nothing of the test photos reaches the training: with labels that mean nothing, nothing is learned."""
+    paths = sorted((draw_shapes(tmp_path / "more", per_class=60, seed=7)).rglob("*.png"))
+    labels = np.random.default_rng(0).permutation([path.parent.name for path in paths])
+    table = tmp_path / "more" / "photos.csv"
+    rows = (f"{path.relative_to(table.parent)},{label}" for path, label in zip(paths, labels, strict=True))
+    table.write_text("path,label\n" + "\n".join(rows), encoding="utf-8")
+    run = ta.fit(table, tmp_path / "run", recipes="baseline", image_size=32, epochs=8)
+    test = run.recipe("baseline").results["test"]
+    assert test["n"] == 36
+    assert test["accuracy"] <= 0.58, "over what 36 coin-like guesses at 1/3 give in 999 of 1000 cases"
 
 
 def test_real_photos_and_real_weights(shared: Path, tmp_path: Path) -> None:

@@ -82,7 +82,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_classification_targets(labels)
         classes, numbers = np.unique(labels, return_inverse=True)
         if len(classes) < 2:
-            raise PhotosError(f"All labels are of one class, {classes[0]!r}. Accepted: two or more classes.")
+            found = f"All labels are of one class, {classes[0]!r}" if len(classes) else "There are no photos"
+            raise PhotosError(f"{found}. Accepted: photos of two or more classes.")
         names = [str(label) for label in classes]
         self.model_ = self._train(_opened(paths, [_sortable(names)[number] for number in numbers]), names)
         self.classes_ = classes

@@ -64,3 +64,9 @@ def test_the_question_is_answered_by_what_it_asks_about(judged_by: str, train: f
 
 def test_the_gap_is_what_was_learned_by_heart() -> None:
     assert step("deeper", 0.95, 0.7).gap == pytest.approx(0.25)
+
+
+def test_two_that_are_right_on_the_same_photos() -> None:
+    same = Comparison("augmented", "tuned", 0.0, 0.0, 0.0, 1.0, 1.0)
+    told = lesson(step("augmented", 0.9, 0.6), step("tuned", 0.9, 0.6), same)
+    assert told.endswith("Both are right on the same test photos.")

@@ -9,17 +9,18 @@ from safetensors.numpy import load_file
 from tiny_set import QUIET, draw_photo, draw_set, photos_of, random_weights, tiny_backbone
 
 from tellapart.models import features
+from tellapart.models.backbones import output_of
 from tellapart.models.backend import keras
 from tellapart.models.features import (
     Pretrained,
     activations,
     cut,
     load_pretrained,
-    output_of,
     photo_to,
     pooled_features,
 )
-from tellapart.models.forward import Forward
+from tellapart.models.forward import Forward, in_batches
+from tellapart.models.onnx_export import to_onnx
 from tellapart.photos.batches import pixels_of
 from tellapart.photos.scan import Photo
 from tellapart.progress import Silent
@@ -41,16 +42,21 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Pretrained:
     return load_pretrained(tiny_backbone(), 64, path)
 
 
+@pytest.fixture(scope="module")
+def exported(pretrained: Pretrained) -> bytes:
+    return to_onnx(photo_to(pretrained, pretrained.network))
+
+
 @pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many photos each run of a backbone was given."""
+def runs(monkeypatch: pytest.MonkeyPatch, exported: bytes) -> list[int]:
+    """How many photos each run of a backbone was given; it is exported once for all tests."""
     given: list[int] = []
-    genuine = features.in_batches
+    monkeypatch.setattr(features, "to_onnx", lambda _: exported)
 
     def counted(forward: Forward, inputs: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         some = list(inputs)
         given.append(len(some))
-        yield from genuine(forward, some)
+        yield from in_batches(forward, some)
 
     monkeypatch.setattr(features, "in_batches", counted)
     return given
@@ -127,13 +133,18 @@ def test_a_damaged_file_is_computed_again(
 
 
 def test_maps_are_kept_some_photos_a_file(
-    pretrained: Pretrained, photos: tuple[Path, tuple[Photo, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pretrained: Pretrained,
+    photos: tuple[Path, tuple[Photo, ...]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    runs: list[int],
 ) -> None:
     monkeypatch.setattr(features, "SHARD", 4)
     found = computed(pretrained, photos, tmp_path)
     shards = sorted((tmp_path / "features" / pretrained.key).iterdir())
     held = {name: maps for path in shards for name, maps in load_file(path).items()}
     assert len(shards) == 3
+    assert runs == [9]
     assert set(held) == {photo.content for photo in photos[1]}
     assert {(maps.shape, maps.dtype.name) for maps in held.values()} == {((2, 2, 1280), "float16")}
     first = held[photos[1][0].content].astype(np.float32).mean(axis=(0, 1))

@@ -53,7 +53,8 @@ def test_augmentation_varies_photos_and_is_fixed_by_its_generator(task: Task) ->
     pixels = pixels_for(task, task.train, PixelSpec(32))
     fetch, places = augmented(pixels, 1.0), np.array([0, 0, 3])
     first = fetch(places, np.random.default_rng(0))
-    assert (first.shape, first.dtype) == ((3, 32, 32, 3), np.float32)
+    assert first.shape == (3, 32, 32, 3)
+    assert first.dtype == np.float32
     assert first.min() >= 0
     assert first.max() <= 255
     assert first[0].tobytes() != first[1].tobytes()

@@ -6,8 +6,9 @@ from tiny_set import QUIET, draw_set, random_weights, task_on, tiny_backbone
 
 from tellapart.errors import WeightsError
 from tellapart.models import transfer
+from tellapart.models.backbones import cut_layer, output_of
 from tellapart.models.backend import keras
-from tellapart.models.features import Pretrained, cut, load_pretrained
+from tellapart.models.features import Pretrained, load_pretrained
 from tellapart.models.scratch import predict
 from tellapart.models.task import Options, Task
 from tellapart.models.training import Plan
@@ -29,7 +30,7 @@ def task(places: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch) -> Ta
     monkeypatch.setattr(transfer, "VIEWS", 2)
     photos, weights, place = places
     keras.utils.set_random_seed(0)
-    return task_on(photos, place, Options(image_size=64, epochs=8, backbone=tiny_backbone(), weights=weights))
+    return task_on(photos, place, Options(image_size=64, epochs=20, backbone=tiny_backbone(), weights=weights))
 
 
 def state(network: Pretrained) -> dict[str, list[np.ndarray]]:
@@ -74,7 +75,9 @@ def test_fine_tuning_changes_the_last_block_and_the_head_alone(task: Task, monke
     block = train_last_block(task, pretrained, head, "tiny")
     assert block.history.best_epoch > 0
     after = state(pretrained)
-    above = {operation.name for operation in cut(pretrained).upper.operations} - {cut(pretrained).layer}
+    seam = cut_layer(pretrained.network, pretrained.backbone)
+    upper = keras.Model(output_of(seam), pretrained.network.output)
+    above = {operation.name for operation in upper.operations} - {seam.name}
     changed = {name for name in before if not same(before[name], after[name])}
     norms = {layer.name for layer in pretrained.network.layers if isinstance(layer, keras.layers.BatchNormalization)}
     weighted = {name for name in before if before[name]}

@@ -54,9 +54,9 @@ def scripted(monkeypatch: pytest.MonkeyPatch, losses: Losses) -> list[Settings]:
             if watcher and watcher.after_epoch and watcher.after_epoch(rows[-1]):
                 break
         best = min(rows, key=lambda row: row.valid_loss).epoch
-        answers = [np.full((len(part), 3), len(fits)) for part in (task.train, task.valid)]
+        train, valid = (np.full((len(part), 3), len(fits)) for part in (task.train, task.valid))
         history = History(tuple(rows), best, "")
-        return Fitted(name, None, PixelSpec(size), history, *answers, {}, 0, hyperparameters=asdict(self))
+        return Fitted(name, None, PixelSpec(size), history, train, valid, {}, 0, hyperparameters=asdict(self))
 
     monkeypatch.setattr(Settings, "fit", fit)
     return fits

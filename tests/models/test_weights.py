@@ -16,20 +16,12 @@ from tellapart.models.backbones import build_backbone, find_backbone
 from tellapart.models.backend import keras
 from tellapart.models.weights import WeightsFile, fingerprint, load_weights, pinned_file, weight_store, weights_path
 from tellapart.progress import Silent
+from vgg16_file import VGG16, write_vgg16
 
 pytestmark = QUIET
 
 CONTENT = bytes(range(256)) * 4000
 MD5 = hashlib.md5(CONTENT).hexdigest()
-VGG16 = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-# Layer and shape of its kernel, in the order of the official file: 26 arrays, 14,714,688 numbers.
-VGG16_LAYERS = [
-    (f"block{block}_conv{place}", (3, 3, channels_in if place == 1 else channels, channels))
-    for block, (places, channels_in, channels) in enumerate(
-        ((2, 3, 64), (2, 64, 128), (3, 128, 256), (3, 256, 512), (3, 512, 512)), start=1
-    )
-    for place in range(1, places + 1)
-]
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -256,17 +248,7 @@ def test_weights_are_loaded(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def vgg16_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of the official layout, with seeded random values."""
-    path = tmp_path_factory.mktemp("vgg16") / VGG16
-    generator = np.random.default_rng(0)
-    with h5py.File(path, "w") as file:
-        file.attrs["layer_names"] = [name.encode() for name, _ in VGG16_LAYERS]
-        for name, shape in VGG16_LAYERS:
-            group = file.create_group(name)
-            arrays = {f"{name}_W_1:0": shape, f"{name}_b_1:0": shape[-1:]}
-            group.attrs["weight_names"] = [key.encode() for key in arrays]
-            for key, dims in arrays.items():
-                group[key] = generator.normal(0, 0.02, dims).astype(np.float32)
-    return path
+    return write_vgg16(tmp_path_factory.mktemp("vgg16"))
 
 
 def test_a_file_of_the_official_vgg16_layout_is_loaded(vgg16_file: Path) -> None:

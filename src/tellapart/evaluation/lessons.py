@@ -72,6 +72,8 @@ def _gap(before: Step, step: Step) -> str:
 
 
 def _told(step: Step, pair: Comparison) -> str:
+    if pair.low == pair.high == 0:
+        return "Both are right on the same test photos."
     if not pair.told_apart:
         return (
             f"On test photos the difference of {points(pair.difference)} (95 % interval "

@@ -10,6 +10,7 @@ weight store (`TELLAPART_WEIGHTS`), to a temporary name first.
 import hashlib
 import http.client
 import os
+import urllib.error
 import urllib.request
 import warnings
 from collections.abc import Iterator
@@ -174,6 +175,8 @@ def _fetch(backbone: Backbone, pinned: WeightsFile, target: Path, progress: Prog
                     f"{remedies}"
                 )
     except (OSError, http.client.HTTPException) as problem:
+        if isinstance(problem, urllib.error.HTTPError):
+            problem.close()  # it holds the connection
         reason = " ".join(str(getattr(problem, "reason", problem)).split())
         raise WeightsError(f"The weights of {backbone.name} cannot be fetched ({reason}). {remedies}") from problem
 
