@@ -123,10 +123,11 @@ def test_weights_of_another_network_are_refused(
 ) -> None:
     from ladder_set import random_weights
 
-    words = ["--weights", random_weights(tmp_path), "--backbone", "vgg16", "--recipes", "bottleneck"]
+    words = ["--weights", random_weights(tmp_path), "--backbone", "vgg16", "--recipes", "baseline,bottleneck"]
     status, _, err = run(capsys, "fit", photos, "--out", tmp_path / "run", *words)
     assert status == 2
     assert "does not fit vgg16" in err
+    assert not (tmp_path / "run").exists(), "something was trained before"
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The main path: photos in, a run folder out. It reads like the README."""
 
+import shutil
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -9,6 +10,7 @@ from tellapart.demo.furniture_set import draw_furniture
 from tellapart.errors import OptionError, PhotosError, WeightsError
 from tellapart.files import cache_folder, make_folder, write_bytes, write_csv, write_json
 from tellapart.models.backbones import find_backbone
+from tellapart.models.features import load_pretrained
 from tellapart.models.recipes import Recipe, choose_recipes
 from tellapart.models.task import Options
 from tellapart.models.weights import weights_path
@@ -122,7 +124,9 @@ def demo(
     if photos.exists():
         progress.note(f"Using the photos that are in {photos}")
     else:
-        unfinished = make_folder(photos.with_name(f".{photos.name}.tmp"))
+        unfinished = photos.with_name(f".{photos.name}.tmp")
+        shutil.rmtree(unfinished, ignore_errors=True)  # what an interrupted demo left
+        make_folder(unfinished)
         draw_furniture(unfinished, photos_per_class=photos_per_class, seed=seed, progress=progress)
         unfinished.replace(photos)
         progress.note(f"Drew {photos_per_class} photos of each class into {photos}")
@@ -137,10 +141,13 @@ def _with_weights(
     if not transfer or options.backbone is None:
         return chosen, None, ()
     try:
-        return chosen, weights_path(options.backbone, given, progress), ()
+        path = weights_path(options.backbone, given, progress)
+        # Loaded once here, so that a file of another network stops the run before it trains anything.
+        load_pretrained(options.backbone, options.image_size or options.backbone.image_size, path)
+        return chosen, path, ()
     except WeightsError as problem:
         remaining = tuple(recipe for recipe in chosen if not recipe.transfer)
-        if not skip_missing or not remaining:
+        if given is not None or not skip_missing or not remaining:
             raise
         note = f"Left out: {', '.join(transfer)}. {problem}"
         progress.note(note)

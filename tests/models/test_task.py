@@ -4,6 +4,7 @@ import pytest
 
 from photo_maker import photo
 from tellapart.models.task import Options, Task
+from tellapart.models.training import Plan
 
 
 def task(options: Options) -> Task:
@@ -19,4 +20,4 @@ def test_labels_are_numbered_in_the_order_of_the_classes() -> None:
 
 @pytest.mark.parametrize(("ceiling", "expected"), [(None, 40), (3, 3), (100, 40)])
 def test_the_users_ceiling_lowers_the_epochs_and_never_raises_them(ceiling: int | None, expected: int) -> None:
-    assert task(Options(epochs=ceiling)).epochs(40) == expected
+    assert task(Options(epochs=ceiling)).capped(Plan(epochs=40)).epochs == expected

@@ -59,13 +59,13 @@ def majority(task: Task) -> Fitted:
 def baseline(task: Task) -> Fitted:
     """A simple CNN from scratch, no augmentation, no dropout."""
     network = networks.baseline(len(task.classes), task.options.image_size or SCRATCH_SIZE)
-    return fit_from_scratch(task, network, _capped(task, PLAIN_PLAN), Watcher("baseline", task.progress))
+    return fit_from_scratch(task, network, task.capped(PLAIN_PLAN), Watcher("baseline", task.progress))
 
 
 def deeper(task: Task) -> Fitted:
     """More convolution and max-pooling layers, trained as the baseline was."""
     network = networks.deeper(len(task.classes), task.options.image_size or SCRATCH_SIZE)
-    return fit_from_scratch(task, network, _capped(task, PLAIN_PLAN), Watcher("deeper", task.progress))
+    return fit_from_scratch(task, network, task.capped(PLAIN_PLAN), Watcher("deeper", task.progress))
 
 
 def augmented(task: Task) -> Fitted:
@@ -100,7 +100,7 @@ def finetuned(task: Task) -> Fitted:
             "valid": block.valid,
             "seconds": seconds,
             "trainable_parameters": trainable_parameters(block.network),
-            "hyperparameters": {**vars(transfer.BLOCK_PLAN), "views": transfer.VIEWS},
+            "hyperparameters": {**vars(task.capped(transfer.BLOCK_PLAN)), "views": transfer.VIEWS},
         }
     )
 
@@ -116,12 +116,8 @@ def _transferred(task: Task, pretrained: Pretrained, head: transfer.TrainedHead,
         head.seconds,
         trainable_parameters(head.network),
         pretrained.backbone.name,
-        {**vars(_capped(task, transfer.HEAD_PLAN)), "dropout": transfer.HEAD_DROPOUT},
+        {**vars(task.capped(transfer.HEAD_PLAN)), "dropout": transfer.HEAD_DROPOUT},
     )
-
-
-def _capped(task: Task, plan: Plan) -> Plan:
-    return Plan(**{**vars(plan), "epochs": task.epochs(plan.epochs)})
 
 
 _TABLE: Final = (

@@ -1,14 +1,14 @@
 """What a recipe is given, and what it gives back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tellapart.models.backbones import Backbone
-from tellapart.models.training import History
+from tellapart.models.training import History, Plan
 from tellapart.photos.batches import label_numbers
 from tellapart.photos.pixels import PixelSpec
 from tellapart.photos.scan import Photo
@@ -66,9 +66,9 @@ class Task:
         """Class numbers of photos, int64."""
         return label_numbers(photos, self.classes)
 
-    def epochs(self, usual: int) -> int:
-        """The recipe's usual number of epochs, or the user's ceiling."""
-        return min(usual, self.options.epochs or usual)
+    def capped(self, plan: Plan) -> Plan:
+        """A recipe's plan under the user's ceiling of epochs."""
+        return replace(plan, epochs=min(plan.epochs, self.options.epochs or plan.epochs))
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def train_head(task: Task, pretrained: Pretrained, name: str) -> TrainedHead:
     ]
     between = time.perf_counter()
     head = networks.head(features[0].shape[1], len(task.classes), dropout=HEAD_DROPOUT)
-    plan = Plan(**{**vars(HEAD_PLAN), "epochs": task.epochs(HEAD_PLAN.epochs)})
+    plan = task.capped(HEAD_PLAN)
     parts = _parts(task, rows_of(features[0]), rows_of(features[1]), plan)
     history = train(head, parts, plan, Watcher(name, task.progress))
     seconds = {"features": between - start, "train": time.perf_counter() - between}
@@ -96,7 +96,7 @@ def train_last_block(task: Task, pretrained: Pretrained, head: TrainedHead, name
     network = keras.Model(halves.upper.input, head.network(networks.pooled(halves.upper).output))
     _unfreeze(halves.upper)
     before = network.get_weights()
-    plan = Plan(**{**vars(BLOCK_PLAN), "epochs": task.epochs(BLOCK_PLAN.epochs)})
+    plan = task.capped(BLOCK_PLAN)
     parts = _parts(task, _any_view(views), rows_of(valid), plan)
     loss_before = _log_loss(predict(network, valid), task.labels(task.valid))
     history = train(network, parts, plan, Watcher(name, task.progress))

@@ -47,8 +47,7 @@ class Settings:
         keras.utils.set_random_seed(task.options.seed)
         network = networks.deeper(len(task.classes), size, width=self.width, dropout=self.dropout)
         plan = replace(
-            PLAN,
-            epochs=task.epochs(PLAN.epochs),
+            task.capped(PLAN),
             learning_rate=self.learning_rate,
             batch_size=self.batch_size,
             weight_decay=self.weight_decay,
