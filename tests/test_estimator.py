@@ -180,6 +180,7 @@ def test_cross_validation_works_on_paths(photos: tuple[list[str], list[str]]) ->
     assert all(0 <= score <= 1 for score in scores)
 
 
+@pytest.mark.slow
 def test_grid_search_works_on_paths(photos: tuple[list[str], list[str]]) -> None:
     search = GridSearchCV(classifier(), {"image_size": [16, 32]}, cv=2, error_score="raise").fit(*photos)
     assert search.best_params_["image_size"] in (16, 32)

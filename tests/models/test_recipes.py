@@ -101,6 +101,7 @@ def test_majority_gives_the_shares_of_the_training_photos(task: Task) -> None:
     assert fitted.valid[0] == pytest.approx(np.bincount(labels, minlength=3) / len(labels))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_whatever_came_before(task: Task) -> None:
     first = fit_recipe(find_recipe("baseline"), task)
     fit_recipe(find_recipe("deeper"), task)

@@ -172,6 +172,7 @@ def test_histories_add_up() -> None:
     assert (both.best_epoch, both.stopped) == (3, "second")
     assert (History() + second).rows == second.rows
     assert (History() + second).best_epoch == 1
+    assert (first + History(second.rows, 0, "none better")).best_epoch == first.best_epoch
 
 
 class EnoughError(Exception):

@@ -7,6 +7,7 @@ photos computes the new ones only. Files are safetensors: plain arrays.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ import numpy as np
 from tellapart.files import make_folder, write_bytes
 from tellapart.models.backbones import Backbone, build_backbone, cut_layer, output_of
 from tellapart.models.backend import keras
-from tellapart.models.forward import Forward, in_batches
+from tellapart.models.forward import Forward, Run, in_batches
 from tellapart.models.onnx_export import to_onnx
 from tellapart.models.weights import fingerprint, load_weights
 from tellapart.photos.batches import map_rows, pixels_of, write_rows
@@ -131,13 +132,13 @@ class Cut:
     """A backbone in two: the frozen lower part runs forward only, the upper part learns.
 
     Attributes:
-        lower: From RGB photos, 0 to 255, to the activations at the cut.
+        lower: From RGB photos, 0 to 255, to the activations at the cut; exported when first used.
         upper: Keras model from those to the last maps; shares its layers with the backbone.
         layer: Where it was cut.
         shape: Of the activations there: rows, columns, channels.
     """
 
-    lower: Forward
+    lower: Run
     upper: Any
     layer: str
     shape: tuple[int, ...]
@@ -149,15 +150,25 @@ def cut(pretrained: Pretrained) -> Cut:
     seam = output_of(layer)
     lower = photo_to(pretrained, keras.Model(pretrained.network.input, seam))
     return Cut(
-        Forward(to_onnx(lower)),
+        _when_used(lambda: Forward(to_onnx(lower))),
         keras.Model(seam, pretrained.network.output),
         layer.name,
         tuple(seam.shape[1:]),
     )
 
 
+def _when_used(build: Callable[[], Run]) -> Run:
+    """Put off what takes seconds to build; where the activations are kept already, it is never needed."""
+    built = cache(build)
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        return built()(batch)
+
+    return run
+
+
 def activations(
-    lower: Forward, pictures: Callable[[], Iterator[np.ndarray]], shape: tuple[int, ...], path: Path
+    lower: Run, pictures: Callable[[], Iterator[np.ndarray]], shape: tuple[int, ...], path: Path
 ) -> np.ndarray:
     """What the frozen lower part makes of some pictures, computed once and kept at `path`.
 

@@ -1,7 +1,7 @@
 """The one engine for everything that only goes forward: ONNX Runtime."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -9,6 +9,8 @@ import numpy as np
 import onnxruntime
 
 BATCH: Final = 16  # on 2 cores MobileNetV2 is as fast at 8 to 32; less memory for large networks
+
+Run = Callable[[np.ndarray], np.ndarray]
 
 
 class Forward:
@@ -41,7 +43,7 @@ class Forward:
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
 
-def in_batches(forward: Forward, inputs: Iterable[np.ndarray], batch: int = BATCH) -> Iterator[np.ndarray]:
+def in_batches(forward: Run, inputs: Iterable[np.ndarray], batch: int = BATCH) -> Iterator[np.ndarray]:
     """Run single inputs through a network, some at a time.
 
     Yields:
