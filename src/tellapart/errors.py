@@ -28,8 +28,8 @@ class UserError(TellapartError):
     """Something that the user can mend; the command line exits with status 2."""
 
 
-class PhotosError(UserError):
-    """The folder or table of photos cannot be used."""
+class PhotosError(UserError, ValueError):
+    """The folder or table of photos cannot be used; a ValueError too, as scikit-learn expects of bad input."""
 
 
 class UnknownNameError(UserError):

@@ -8,8 +8,9 @@ import pytest
 from safetensors.numpy import load_file
 from tiny_set import QUIET, draw_photo, draw_set, photos_of, random_weights, tiny_backbone
 
+from tellapart.errors import OptionError
 from tellapart.models import features
-from tellapart.models.backbones import output_of
+from tellapart.models.backbones import find_backbone, output_of
 from tellapart.models.backend import keras
 from tellapart.models.features import (
     Pretrained,
@@ -176,7 +177,14 @@ def test_activations_are_kept_by_name(tmp_path: Path) -> None:
         return (np.full((4, 4, 3), number, dtype=np.uint8) for number in range(5))
 
     for _ in range(2):
-        found = activations(lower, pictures, (5, 1, 1, 3), tmp_path / "a" / "kept.npy")  # type: ignore[arg-type]
+        found = activations(lower, pictures, (5, 1, 1, 3), tmp_path / "a" / "kept.npy")
         assert found.dtype == np.float16
         assert found[:, 0, 0, 0].tolist() == [0, 0.5, 1, 1.5, 2]
     assert sum(calls) == 5
+
+
+def test_a_network_that_cannot_be_exported_is_refused_at_once(tmp_path: Path) -> None:
+    if keras.backend.backend() == "torch":
+        pytest.skip("PyTorch exports it")
+    with pytest.raises(OptionError, match="KERAS_BACKEND=torch"):
+        load_pretrained(find_backbone("convnext_tiny"), 64, tmp_path / "not read")

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from tellapart.errors import OptionError
 from tellapart.files import make_folder, write_bytes
 from tellapart.models.backbones import Backbone, build_backbone, cut_layer, output_of
 from tellapart.models.backend import keras
@@ -54,7 +55,13 @@ def load_pretrained(backbone: Backbone, size: int, path: Path) -> Pretrained:
 
     Raises:
         WeightsError: The file is of another network.
+        OptionError: The network does not work at that size, or cannot be exported.
     """
+    if backbone.module == "convnext" and keras.backend.backend() != "torch":
+        # Its grouped convolution becomes an XLA call, at which tf2onnx stops; JAX exports through TensorFlow.
+        raise OptionError(
+            f"{backbone.name} cannot be exported by TensorFlow. Next: KERAS_BACKEND=torch, or another --backbone"
+        )
     network = build_backbone(backbone, size)
     load_weights(network, path, backbone)
     network.trainable = False
