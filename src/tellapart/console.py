@@ -17,7 +17,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 
 from tellapart.progress import Bar
 
@@ -65,11 +65,12 @@ class Terminal:
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False, emoji=False)
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=22)),
             BarColumn(bar_width=24),
             TaskProgressColumn(),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[said]}", style="dim"),
+            # Where the terminal is narrow the live figures give way, not the bar.
+            TextColumn("{task.fields[said]}", style="dim", table_column=Column(no_wrap=True, overflow="ellipsis")),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,

@@ -206,7 +206,7 @@ class _Diary(keras.callbacks.Callback):  # type: ignore[misc]
             float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
         )
         self.rows.append(row)
-        self._validated = f" | validation loss {row.valid_loss:.3f} accuracy {row.valid_accuracy:.2f}"
+        self._validated = f" | valid {row.valid_loss:.3f} {row.valid_accuracy:.2f}"
         if self._watcher.after_epoch and self._watcher.after_epoch(row):
             self.told_to_stop = self.model.stop_training = True
 

@@ -106,13 +106,13 @@ class _Searcher:
 
     def search(self, study: Any, n_trials: int) -> None:
         options = self._task.options
-        title = f"Searching (at most {options.trials} trials, {options.budget:.0f} seconds)"
+        title = f"Searching, {options.budget:.0f} s"
         with self._task.progress.bar(title, n_trials) as bar:
 
-            def tell(study: Any, trial: Any) -> None:
+            def tell(study: Any, _: Any) -> None:
                 lowest = min(_finished(study), default=math.nan)
                 bar.advance()
-                bar.say(f"trial {trial.number} {trial.state.name.lower()}, lowest loss {lowest:.3f}")
+                bar.say(f"lowest loss {lowest:.3f}")
 
             study.optimize(
                 self.try_out, n_trials=n_trials, timeout=self.seconds_left, callbacks=[tell], catch=(TrainingError,)
