@@ -1,3 +1,4 @@
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,8 @@ from tiny_set import QUIET
 from tellapart.errors import OptionError, UnknownNameError
 from tellapart.models.backbones import BACKBONES, build_backbone, cut_layer, find_backbone, narrow_layers, output_of
 from tellapart.models.backend import keras
+from tellapart.models.forward import Forward
+from tellapart.models.onnx_export import to_onnx
 
 pytestmark = QUIET
 
@@ -112,3 +115,14 @@ def graph_with_skip() -> Any:
 
 def test_narrow_layers_know_skip_connections() -> None:
     assert [layer.name for layer in narrow_layers(graph_with_skip())] == ["start", "a", "sum"]
+
+
+@pytest.mark.parametrize("name", ["vgg16", "resnet50", "densenet121", "mobilenet_v2", "efficientnet_b0"])
+def test_the_scaling_is_that_of_keras_and_survives_the_export(name: str) -> None:
+    backbone = find_backbone(name)
+    photos = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3)).astype(np.float32)
+    module = import_module(f"keras.applications.{backbone.module}")
+    symbolic = keras.Input((8, 8, 3))
+    forward = Forward(to_onnx(keras.Model(symbolic, keras.layers.Activation("linear")(backbone.preprocess(symbolic)))))
+    assert len(forward.inputs) == 1
+    assert forward(photos) == pytest.approx(module.preprocess_input(photos.copy()), abs=1e-4)

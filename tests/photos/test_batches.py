@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from photo_maker import class_folders
-from tellapart.errors import UnreadablePhotoError
+from tellapart.errors import PhotosError
 from tellapart.photos.batches import Batches, decoded, label_numbers, map_rows, pixels_of, rows_of, write_rows
 from tellapart.photos.decode import decode
 from tellapart.photos.pixels import PixelSpec, to_pixels
@@ -109,7 +109,7 @@ def test_pixels_come_in_order(photos: Photos) -> None:
 
 def test_a_photo_that_has_gone_leaves_nothing_half_done(photos: Photos, tmp_path: Path) -> None:
     (photos.root / photos.items[3].path).unlink()
-    with pytest.raises(UnreadablePhotoError):
+    with pytest.raises(PhotosError, match="was readable before"):
         decoded(photos.root, photos.items, SPEC, cache=tmp_path / "cache", progress=Silent())
     assert not list((tmp_path / "cache" / "pixels").iterdir())
 

@@ -34,7 +34,17 @@ class Backbone:
         return getattr(keras.applications, self.function)  # type: ignore[no-any-return]
 
     def preprocess(self, photos: Any) -> Any:
-        """The scaling that the network was trained with, on RGB from 0 to 255."""
+        """The scaling that the network was trained with, on RGB from 0 to 255.
+
+        Keras' own function of these modules keeps its means as a tensor of the graph,
+        which the export would turn into a second input; a layer computes the same.
+        """
+        if self.module in _CAFFE:
+            return keras.layers.Rescaling(1.0, offset=[-mean for mean in _MEANS])(photos[..., ::-1])
+        if self.module == "densenet":
+            scale = [1 / (255 * deviation) for deviation in _IMAGENET_DEVIATIONS]
+            offset = [-mean / deviation for mean, deviation in zip(_IMAGENET_MEANS, _IMAGENET_DEVIATIONS, strict=True)]
+            return keras.layers.Rescaling(scale, offset=offset)(photos)
         return import_module(f"keras.applications.{self.module}").preprocess_input(photos)
 
     @property
@@ -43,6 +53,10 @@ class Backbone:
         return _SCALINGS.get(self.module, "-1 to 1")
 
 
+_CAFFE: Final = ("vgg16", "vgg19", "resnet")
+_MEANS: Final = (103.939, 116.779, 123.68)  # blue, green, red
+_IMAGENET_MEANS: Final = (0.485, 0.456, 0.406)  # red, green, blue, of photos from 0 to 1
+_IMAGENET_DEVIATIONS: Final = (0.229, 0.224, 0.225)
 _SCALINGS: Final = {
     "vgg16": "BGR minus 103.939, 116.779, 123.68",
     "vgg19": "BGR minus 103.939, 116.779, 123.68",
