@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -92,16 +92,14 @@ def finetuned(task: Task) -> Fitted:
     block = transfer.train_last_block(task, pretrained, head, "finetuned")
     fitted = _transferred(task, pretrained, head, "finetuned")
     seconds = {what: head.seconds[what] + block.seconds[what] for what in head.seconds}
-    return Fitted(
-        **{
-            **vars(fitted),
-            "history": head.history + block.history,
-            "train": block.train,
-            "valid": block.valid,
-            "seconds": seconds,
-            "trainable_parameters": trainable_parameters(block.network),
-            "hyperparameters": {**vars(task.capped(transfer.BLOCK_PLAN)), "views": transfer.VIEWS},
-        }
+    return replace(
+        fitted,
+        history=head.history + block.history,
+        train=block.train,
+        valid=block.valid,
+        seconds=seconds,
+        trainable_parameters=trainable_parameters(block.network),
+        hyperparameters={**vars(task.capped(transfer.BLOCK_PLAN)), "views": transfer.VIEWS},
     )
 
 

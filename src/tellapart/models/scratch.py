@@ -35,11 +35,7 @@ def fit_from_scratch(task: Task, network: Any, plan: Plan, watcher: Watcher, *, 
     pixels = [pixels_for(task, photos, spec) for photos in (task.train, task.valid)]
     fetch = augmented(pixels[0], strength) if strength else rows_of(pixels[0])
     start = time.perf_counter()
-    parts = (
-        Batches(fetch, task.labels(task.train), plan.batch_size, task.options.seed),
-        Batches(rows_of(pixels[1]), task.labels(task.valid), VALIDATION_BATCH, 0, shuffle=False),
-    )
-    history = train(network, parts, plan, watcher)
+    history = train(network, batches_of(task, fetch, rows_of(pixels[1]), plan), plan, watcher)
     seconds = time.perf_counter() - start
     return Fitted(
         watcher.name,
@@ -51,6 +47,14 @@ def fit_from_scratch(task: Task, network: Any, plan: Plan, watcher: Watcher, *, 
         {"features": 0.0, "train": seconds},
         trainable_parameters(network),
         hyperparameters={**asdict(plan), "augmentation": strength},
+    )
+
+
+def batches_of(task: Task, train: Fetch, valid: Fetch, plan: Plan) -> tuple[Batches, Batches]:
+    """The training and validation batches of a task, from what gives their inputs."""
+    return (
+        Batches(train, task.labels(task.train), plan.batch_size, task.options.seed),
+        Batches(valid, task.labels(task.valid), VALIDATION_BATCH, 0, shuffle=False),
     )
 
 

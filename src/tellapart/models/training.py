@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -72,10 +72,7 @@ class History:
         """Join two phases of training; epochs and seconds count on."""
         epochs = len(self.rows)
         seconds = self.rows[-1].seconds if self.rows else 0.0
-        moved = tuple(
-            Epoch(**{**asdict(row), "epoch": row.epoch + epochs, "seconds": row.seconds + seconds})
-            for row in later.rows
-        )
+        moved = tuple(replace(row, epoch=row.epoch + epochs, seconds=row.seconds + seconds) for row in later.rows)
         best = epochs + later.best_epoch if later.best_epoch else self.best_epoch
         return History(self.rows + moved, best, later.stopped, (*self.phases, epochs))
 

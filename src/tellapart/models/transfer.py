@@ -21,11 +21,11 @@ from tellapart.models.features import (
     photo_to,
     pooled_features,
 )
-from tellapart.models.scratch import VALIDATION_BATCH, predict
+from tellapart.models.scratch import batches_of, predict
 from tellapart.models.task import Task
 from tellapart.models.training import History, Plan, Watcher, train
 from tellapart.photos.augment import augment
-from tellapart.photos.batches import Batches, Fetch, pixels_of, rows_of
+from tellapart.photos.batches import Fetch, pixels_of, rows_of
 from tellapart.photos.scan import Photo, digest_of
 from tellapart.progress import track
 
@@ -69,7 +69,7 @@ def train_head(task: Task, pretrained: Pretrained, name: str) -> TrainedHead:
     between = time.perf_counter()
     head = networks.head(features[0].shape[1], len(task.classes), dropout=HEAD_DROPOUT)
     plan = task.capped(HEAD_PLAN)
-    parts = _parts(task, rows_of(features[0]), rows_of(features[1]), plan)
+    parts = batches_of(task, rows_of(features[0]), rows_of(features[1]), plan)
     history = train(head, parts, plan, Watcher(name, task.progress))
     seconds = {"features": between - start, "train": time.perf_counter() - between}
     return TrainedHead(head, history, predict(head, features[0]), predict(head, features[1]), seconds)
@@ -97,7 +97,7 @@ def train_last_block(task: Task, pretrained: Pretrained, head: TrainedHead, name
     _unfreeze(halves.upper)
     before = network.get_weights()
     plan = task.capped(BLOCK_PLAN)
-    parts = _parts(task, _any_view(views), rows_of(valid), plan)
+    parts = batches_of(task, _any_view(views), rows_of(valid), plan)
     loss_before = _log_loss(predict(network, valid), task.labels(task.valid))
     history = train(network, parts, plan, Watcher(name, task.progress))
     if history.rows[history.best_epoch - 1].valid_loss >= loss_before:
@@ -109,13 +109,6 @@ def train_last_block(task: Task, pretrained: Pretrained, head: TrainedHead, name
         predict(network, views[:, 0]),
         predict(network, valid),
         {"features": between - start, "train": time.perf_counter() - between},
-    )
-
-
-def _parts(task: Task, train: Fetch, valid: Fetch, plan: Plan) -> tuple[Batches, Batches]:
-    return (
-        Batches(train, task.labels(task.train), plan.batch_size, task.options.seed),
-        Batches(valid, task.labels(task.valid), VALIDATION_BATCH, 0, shuffle=False),
     )
 
 
