@@ -1,6 +1,7 @@
 """The main job, whole, on tiny photos, and on real ones where they are here."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,10 +13,10 @@ import pytest
 
 import tellapart as ta
 from ladder_set import draw_shapes, random_weights
-from tellapart import pipeline
 from tellapart.errors import OptionError, PhotosError, RunFolderError, UnknownNameError, WeightsError
 from tellapart.files import read_csv
 from tellapart.models import weights
+from tellapart.models.pocket import FILE
 from tellapart.models.recipes import Recipe, fit_recipe
 from tellapart.models.task import Fitted, Task
 from tellapart.report.page import write_report
@@ -40,13 +41,12 @@ class Notes:
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Photos with a copy and a broken file among them, and weights."""
+    """Photos with a copy and a broken file among them."""
     place = tmp_path_factory.mktemp("ladder")
     photos = draw_shapes(place / "photos")
     shutil.copy(photos / "disc" / "000.png", photos / "disc" / "copy of 000.png")
     (photos / "frame" / "broken.jpg").write_bytes(b"\xff\xd8 no photo")
     (photos / "frame" / "notes.txt").write_text("not a photo")
-    random_weights(place)
     return place
 
 
@@ -60,8 +60,7 @@ def whole(place: Path, tmp_path_factory: pytest.TempPathFactory) -> ta.Run:
 
 def climb(place: Path, out: Path, **settings: Any) -> ta.Run:
     given = {
-        "backbone": "mobilenet_v2",
-        "weights": place / "random.weights.h5",
+        "backbone": "pocket",
         "image_size": 64,
         "epochs": 3,
         "trials": 3,
@@ -187,20 +186,69 @@ def test_results_come_last(place: Path, tmp_path: Path, monkeypatch: pytest.Monk
     assert seen == [False]
 
 
-def test_missing_weights_stop_before_training_or_leave_steps_out(
+@pytest.fixture
+def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without a way out, with an empty store."""
+    monkeypatch.setenv("TELLAPART_OFFLINE", "1")
+    monkeypatch.setenv("TELLAPART_WEIGHTS", str(tmp_path / "store"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+
+
+@pytest.mark.usefixtures("closed")
+def test_a_backbone_that_was_named_is_not_replaced(place: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="tellapart weights add"):
+        climb(place, tmp_path / "stopped", backbone="vgg16")
+    assert not (tmp_path / "stopped").exists()
+
+
+@pytest.mark.usefixtures("closed")
+def test_without_weights_the_built_in_backbone_takes_over_and_a_resumed_run_keeps_it(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TELLAPART_OFFLINE", "1")
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    with pytest.raises(WeightsError, match="--weights FILE"):
-        climb(place, tmp_path / "stopped", weights=None)
-    assert not (tmp_path / "stopped").exists()
     notes = Notes()
-    run = climb(place, tmp_path / "run", weights=None, recipes="majority,bottleneck", skip_missing=True, progress=notes)
-    assert [entry["name"] for entry in run.results["recipes"]] == ["majority"]
-    assert "Left out: bottleneck" in run.results["notes"][0]
-    assert any("Left out" in told for told in notes.told)
-    assert "Left out: bottleneck" in (run.folder / "report.html").read_text(encoding="utf-8")
+    settings: dict[str, Any] = {"backbone": None, "recipes": "majority,bottleneck", "progress": notes}
+    run = climb(place, tmp_path / "run", **settings)
+    assert [entry["backbone"] for entry in run.results["recipes"]] == [None, "pocket"]
+    why = run.results["backbone"]["why"]
+    assert run.results["backbone"]["used"] == ["pocket"]
+    assert "pocket takes the place of vgg16" in why
+    assert run.results["notes"] == [why]
+    assert why in notes.told
+    first_screen = (run.folder / "report.html").read_text(encoding="utf-8").split('id="ladder"')[0]
+    assert "pocket takes the place of vgg16" in first_screen
+    (run.folder / "results.json").unlink()
+    monkeypatch.setattr("tellapart.models.choice.weights_path", lambda row, *_: FILE if row.name == "pocket" else None)
+    again = climb(place, tmp_path / "run", resume=True, **settings)
+    assert again.results["backbone"]["used"] == ["pocket"]
+
+
+def test_backbones_stand_side_by_side_and_are_held_against_each_other(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: Path
+) -> None:
+    files = {"pocket": FILE, "mobilenet_v2": random_weights(tmp_path)}
+    monkeypatch.setattr("tellapart.models.choice.weights_path", lambda row, *_: files[row.name])
+    names = "pocket,mobilenet_v2"
+    run = climb(place, tmp_path / "run", backbone=names, recipes="majority,bottleneck,finetuned", epochs=1)
+    entries = {entry["name"]: entry for entry in run.results["recipes"]}
+    assert list(entries)[1:] == [f"{step}-{name}" for name in files for step in ("bottleneck", "finetuned")]
+    assert [entry["backbone"] for entry in entries.values()][1:] == ["pocket", "pocket", "mobilenet_v2", "mobilenet_v2"]
+    lesson = entries["bottleneck-mobilenet_v2"]["lesson"]
+    assert lesson.startswith("Is mobilenet_v2 better than pocket?")
+    assert "From bottleneck-pocket to bottleneck-mobilenet_v2" in lesson
+    assert run.results["backbone"]["used"] == list(files)
+    assert (run.folder / "figures" / "confusion_finetuned-mobilenet_v2.png").is_file()
+    check = shared / "contract" / "check_run.py"
+    result = subprocess.run([sys.executable, check, run.folder], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.usefixtures("closed")
+def test_auto_measures_what_is_here_on_training_photos(place: Path, tmp_path: Path) -> None:
+    run = climb(place, tmp_path / "run", backbone="auto", recipes="bottleneck", epochs=1)
+    chosen = run.results["backbone"]
+    assert chosen["used"] == ["pocket"]
+    assert chosen["trials"][0]["photos"] <= run.results["split"]["train"]
+    assert "cross-validation of frozen features" in run.results["notes"][0]
 
 
 def test_a_keras_cache_with_a_damaged_file_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,14 +290,40 @@ def test_the_run_folder_must_lie_outside_the_photos(place: Path) -> None:
         climb(place, place / "photos" / "run")
 
 
-def test_the_demo_draws_climbs_and_says_what_it_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TELLAPART_OFFLINE", "1")
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    run = pipeline.demo(tmp_path / "demo", photos_per_class=8, recipes="majority,bottleneck")
+def test_the_demo_climbs_every_step_without_a_network(tmp_path: Path) -> None:
+    """The whole ladder in a process of its own, in which any use of a network is an error."""
+    place = tmp_path / "demo"
+    script = f"""
+import socket
+def refuse(*args, **kwargs):
+    raise AssertionError("a socket was made")
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+from tellapart import pipeline
+from tellapart.progress import Silent
+class Told(Silent):
+    def note(self, text):
+        print(text)
+pipeline.demo({str(place)!r}, photos_per_class=8, budget=1.0, progress=Told())
+"""
+    names = ("PATH", "HOME", "TELLAPART_CACHE", "KERAS_BACKEND", "LD_LIBRARY_PATH")
+    environment = {name: os.environ[name] for name in names if name in os.environ}
+    environment |= {
+        "TELLAPART_OFFLINE": "1",
+        "TELLAPART_WEIGHTS": str(tmp_path / "store"),
+        "KERAS_HOME": str(tmp_path / "keras"),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, env=environment
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("Backbone:")]
+    assert line.startswith("Backbone: pocket, which is built in. For vgg16: tellapart weights pull vgg16")
+    run = ta.Run(place)
+    assert [entry["name"] for entry in run.results["recipes"]] == ALL
     assert run.results["photos"]["classes"] == ["bed", "chair", "sofa", "table"]
     assert run.results["photos"]["excluded"], "the broken file is named"
     assert run.results["photos"]["duplicate_groups"] >= 1
-    assert "bottleneck" in run.results["notes"][0]
 
 
 def test_vgg16_runs_from_a_file_of_the_official_layout(place: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from tellapart.errors import RunFolderError, UnknownNameError
 from tellapart.files import read_json, write_csv, write_json, write_text
-from tellapart.run import FORMAT, Run, Table, check_free, claim
+from tellapart.run import FORMAT, Run, Table, check_free, claim, settings_of
 
 SETTINGS: dict[str, object] = {"seed": 0, "recipes": ["baseline"], "weights": None}
 
@@ -52,6 +52,12 @@ def test_another_run_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="holds another run"):
         check_free(tmp_path)
     assert (tmp_path / "run.json").read_bytes() == before
+
+
+def test_the_settings_of_a_run_can_be_read(tmp_path: Path) -> None:
+    assert settings_of(tmp_path / "run") == {}
+    claim(tmp_path / "run", {"backbone": "pocket"}, resume=False)
+    assert settings_of(tmp_path / "run") == {"backbone": "pocket"}
 
 
 def test_a_run_goes_on_with_the_same_settings(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from tellapart import cli_weights
 from tellapart.errors import MissingExtraError, OptionError, TellapartError, UserError
+from tellapart.weights.offline import forbid_network, offline
 
 INTERRUPTED: Final = 130
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "": 1}
@@ -21,7 +23,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.add_typer(cli_weights.app, name="weights")
+
 Out = Annotated[Path, typer.Option("--out", help="The run folder; it must be new, or use --resume.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Make any attempt to reach a network an error.")]
 
 
 @app.command()
@@ -29,7 +34,9 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
     photos: Annotated[Path, typer.Argument(help="A folder with one sub-folder of photos per class, or a CSV file.")],
     out: Out,
     recipes: Annotated[str, typer.Option(help="all, or names with commas: baseline,deeper,...")] = "all",
-    backbone: Annotated[str, typer.Option(help="Any network of keras.applications.")] = "vgg16",
+    backbone: Annotated[
+        str | None, typer.Option(help="A name of `tellapart weights list`, several with commas, or auto.")
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="The backbone's weights, .h5 or .weights.h5.")] = None,
     image_size: Annotated[int | None, typer.Option(help="In pixels; each recipe has its own default.")] = None,
     test_share: Annotated[float, typer.Option(help="Share of each class that is set aside.")] = 0.2,
@@ -37,13 +44,13 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
     epochs: Annotated[int | None, typer.Option(help="A ceiling for every recipe.")] = None,
     budget: Annotated[str, typer.Option(help="Time for the search of `tuned`: 90s, 5m, 1h.")] = "5m",
     trials: Annotated[int, typer.Option(help="Trials of that search, at most.")] = 30,
-    skip_missing: Annotated[
-        bool, typer.Option("--skip-missing", help="Leave transfer steps out where weights cannot be had.")
-    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    no_network: Offline = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
 ) -> None:
     """Climb the ladder on a folder of photos: train, compare, choose, export."""
+    if no_network:
+        forbid_network()
     seconds = read_duration(budget)
     from tellapart.console import Terminal, heed_interrupts
     from tellapart.pipeline import fit as fit_run
@@ -61,7 +68,6 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
         epochs=epochs,
         budget=seconds,
         trials=trials,
-        skip_missing=skip_missing,
         resume=resume,
         progress=Terminal(),
     )
@@ -98,14 +104,18 @@ def report(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
 
 
 @app.command()
-def demo(
+def demo(  # noqa: PLR0913, PLR0917  one parameter a flag
     out: Out,
     recipes: Annotated[str, typer.Option(help="all, or names with commas.")] = "all",
+    backbone: Annotated[str, typer.Option(help="For the transfer steps; pocket is built in.")] = "pocket",
     seed: Annotated[int, typer.Option(help="Another seed, another furniture set.")] = 0,
     photos_per_class: Annotated[int, typer.Option(help="How many photos of each class are drawn.")] = 60,
     budget: Annotated[str, typer.Option(help="Time for the search of `tuned`.")] = "60s",
+    no_network: Offline = False,
 ) -> None:
     """Draw a furniture set on the spot and climb the whole ladder on it."""
+    if no_network:
+        forbid_network()
     seconds = read_duration(budget)
     from tellapart.console import Terminal, heed_interrupts
     from tellapart.pipeline import demo as run_demo
@@ -114,6 +124,7 @@ def demo(
     run = run_demo(
         out,
         recipes=recipes,
+        backbone=backbone,
         seed=seed,
         photos_per_class=photos_per_class,
         budget=seconds,
@@ -149,6 +160,8 @@ def _print_run(run: Any, as_json: bool) -> None:
 
 def main() -> None:
     """Run the command line; errors that the user can mend become one line and status 2."""
+    if offline():
+        forbid_network()
     try:
         status = app(standalone_mode=False) or 0  # typer gives 130 for a KeyboardInterrupt, 0 for --help
     except (typer.Abort, KeyboardInterrupt):

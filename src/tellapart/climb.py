@@ -3,7 +3,7 @@
 import gc
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tellapart.evaluation.metrics import Evaluation, evaluate, score
 from tellapart.files import make_folder, read_json, whole_file, write_bytes, write_csv, write_json
 from tellapart.memory import peak_mb, start_peak
 from tellapart.models.backend import keras
+from tellapart.models.choice import Choice
 from tellapart.models.onnx_export import to_onnx
 from tellapart.models.recipes import Recipe, fit_recipe
 from tellapart.models.task import Fitted, Options, Task
@@ -27,7 +28,7 @@ _DONE = "recipe.json"
 
 @dataclass(frozen=True)
 class Climb:
-    """What all steps of a run share."""
+    """What all steps of a run share; `choice` is None where no step needs a backbone."""
 
     photos: Photos
     split: Split
@@ -35,7 +36,7 @@ class Climb:
     run: Path
     cache: Path
     progress: Progress
-    notes: tuple[str, ...] = ()
+    choice: Choice | None = None
 
     def folder(self, recipe: Recipe) -> Path:
         """Where a recipe keeps its files."""
@@ -48,7 +49,7 @@ class Climb:
             self.photos.classes,
             self.split.train,
             self.split.valid,
-            self.options,
+            replace(self.options, backbone=recipe.backbone, weights=recipe.weights),
             self.folder(recipe),
             self.cache,
             self.progress,

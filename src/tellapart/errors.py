@@ -5,6 +5,7 @@
     │   ├── PhotosError           the folder or table of photos cannot be used
     │   ├── UnknownNameError      no recipe, backbone, ... of that name
     │   ├── WeightsError          pretrained weights missing, damaged or of another network
+    │   ├── OfflineError          a network was tried, and the user has forbidden it
     │   ├── RunFolderError        the output folder is taken, or is not a run
     │   ├── ModelFileError        the model file is damaged or not ours
     │   ├── StorageError          no space, no permission
@@ -44,6 +45,10 @@ class UnknownNameError(UserError):
 
 class WeightsError(UserError):
     """Pretrained weights are missing, damaged or of another network."""
+
+
+class OfflineError(UserError):
+    """Something tried to reach a network, and the user has forbidden it."""
 
 
 class RunFolderError(UserError):

@@ -29,7 +29,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Args:
         recipe: baseline, deeper, augmented, tuned, bottleneck or finetuned.
-        backbone: For the transfer recipes.
+        backbone: For the transfer recipes; None for vgg16 where its weights can be had, else the built-in pocket.
         weights: Its weights file; without it they are looked for and fetched.
         image_size: In pixels; None for the recipe's own.
         epochs: A ceiling; None for the recipe's own.
@@ -54,7 +54,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self,
         recipe: str = "bottleneck",
         *,
-        backbone: str = "vgg16",
+        backbone: str | None = None,
         weights: str | Path | None = None,
         image_size: int | None = None,
         epochs: int | None = None,
@@ -111,15 +111,17 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _train(self, photos: Photos, names: list[str]) -> Model:
         """Train, export and load the model; what needs a training framework is imported here."""
         from tellapart.deploy.export import stamp
-        from tellapart.models.backbones import find_backbone
+        from tellapart.models.choice import resolve
         from tellapart.models.onnx_export import to_onnx
         from tellapart.models.recipes import find_recipe, fit_recipe
         from tellapart.models.task import Options, Task
-        from tellapart.models.weights import weights_path
 
-        recipe, backbone = find_recipe(self.recipe), find_backbone(self.backbone)
-        given = Path(self.weights) if self.weights is not None else None
-        path = weights_path(backbone, given, Silent()) if recipe.transfer else None
+        recipe = find_recipe(self.recipe)
+        backbone, path = None, None
+        if recipe.transfer:
+            given = Path(self.weights) if self.weights is not None else None
+            chosen = resolve([self.backbone] if self.backbone else None, given, Silent())
+            backbone, path = chosen.backbones[0], chosen.weights[chosen.names[0]]
         options = Options(self.seed, self.image_size, self.epochs, backbone, path, self.budget)
         train, valid = split_for_training(photos, seed=self.seed)
         with TemporaryDirectory(prefix="tellapart-") as folder:

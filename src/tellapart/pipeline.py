@@ -1,19 +1,18 @@
 """The main path: photos in, a run folder out. It reads like the README."""
 
 import shutil
-from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
 from tellapart.climb import Climb, climb_step
 from tellapart.demo.furniture_set import draw_furniture
-from tellapart.errors import OptionError, PhotosError, WeightsError
+from tellapart.errors import OptionError, PhotosError
 from tellapart.files import cache_folder, make_folder, write_bytes, write_csv, write_json
-from tellapart.models.backbones import find_backbone
+from tellapart.models import choice
+from tellapart.models.choice import Choice
 from tellapart.models.features import load_pretrained
-from tellapart.models.recipes import Recipe, choose_recipes
+from tellapart.models.recipes import choose_recipes, on_backbones
 from tellapart.models.task import Options
-from tellapart.models.weights import weights_path
 from tellapart.photos.augment import examples
 from tellapart.photos.decode import decode
 from tellapart.photos.pixels import PixelSpec, to_pixels
@@ -24,7 +23,8 @@ from tellapart.report.figures import augmentation
 from tellapart.report.page import write_report
 from tellapart.report.style import save_figure
 from tellapart.results import put_together
-from tellapart.run import Run, check_free, claim
+from tellapart.run import Run, check_free, claim, settings_of
+from tellapart.weights.offline import forbid_network, offline
 
 _EXAMPLE_SIZE = 160
 
@@ -34,7 +34,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     out: str | PathLike[str],
     *,
     recipes: str = "all",
-    backbone: str = "vgg16",
+    backbone: str | None = None,
     weights: str | PathLike[str] | None = None,
     image_size: int | None = None,
     test_share: float = 0.2,
@@ -42,7 +42,6 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     epochs: int | None = None,
     budget: float = 300.0,
     trials: int = 30,
-    skip_missing: bool = False,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Run:
@@ -53,7 +52,9 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
             `path,label` (and optionally `part`), or an `imagefolder`.
         out: The run folder; it must be new, or hold the same run with `resume`.
         recipes: `all`, or names with commas.
-        backbone: For the transfer recipes; any name of `keras.applications`.
+        backbone: For the transfer recipes: a name, several with commas for side by side,
+            or `auto` to choose by measurement. None is `vgg16` where its weights are here
+            or can be fetched, else `pocket`, which is built in.
         weights: Its weights file; without it they are looked for and fetched.
         image_size: In pixels, for every recipe; without it each has its own.
         test_share: Share of each class that is set aside, 0.05 to 0.5.
@@ -61,32 +62,41 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
         epochs: A ceiling for every recipe.
         budget: Seconds that the search of `tuned` may take.
         trials: How many trials that search may make.
-        skip_missing: Leave the transfer recipes out where their weights cannot be had,
-            instead of stopping.
         resume: Go on with the run that `out` holds.
         progress: Where to tell how far it is; silent without.
 
     Raises:
         UserError: Something that the user can mend; the message says how.
     """
+    if offline():
+        forbid_network()
     progress = progress or Silent()
     source, run = Path(photos), Path(out)
     chosen = choose_recipes(recipes)
-    options = Options(seed, image_size, epochs, find_backbone(backbone), None, budget, trials)
+    options = Options(seed, image_size, epochs, None, None, budget, trials)
     _check(options, test_share)
     _keep_apart(source, run)
-    chosen, path, notes = _with_weights(chosen, options, Path(weights) if weights else None, skip_missing, progress)
-    options = replace(options, weights=path)
+    transfer = any(recipe.transfer for recipe in chosen)
+    file = Path(weights) if weights else None
+    asked = _asked(backbone, file, run if resume else None)
+    backbones = None
+    if transfer and asked != [choice.AUTO]:
+        backbones = _backbones(asked, file, options, progress)
 
     found = scan(source, progress)
     parts = split(found, test_share=test_share, seed=seed)
+    if transfer and backbones is None:
+        backbones = choice.by_measurement(found.root, parts.train, progress, image_size=image_size)
+    if backbones is not None:
+        chosen = on_backbones(chosen, backbones.backbones, backbones.weights)
     settings = {"seed": seed, "test_share": test_share, "image_size": image_size, "epochs": epochs}
-    same = {**settings, "backbone": backbone, "photos": found.fingerprint, "split": parts.fingerprint}
+    names = ",".join(backbones.names) if backbones else None
+    same = {**settings, "backbone": names, "photos": found.fingerprint, "split": parts.fingerprint}
     claim(run, same, resume=resume)
     write_csv(run / "split.csv", ("path", "class", "part", "group"), parts.rows())
     _tell(found, parts, progress)
 
-    climb = Climb(found, parts, options, run, cache_folder(), progress, notes)
+    climb = Climb(found, parts, options, run, cache_folder(), progress, backbones)
     entries = [climb_step(recipe, climb) for recipe in chosen]
     results = put_together(climb, chosen, entries)
 
@@ -97,11 +107,12 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     return Run(run)
 
 
-def demo(
+def demo(  # noqa: PLR0913  as for `fit`
     out: str | PathLike[str],
     *,
     photos_per_class: int = 60,
     recipes: str = "all",
+    backbone: str = choice.BUILT_IN,
     seed: int = 0,
     budget: float = 60.0,
     progress: Progress | None = None,
@@ -111,8 +122,8 @@ def demo(
     Args:
         out: The run folder; the photos go to the same name with `-photos` behind it.
         photos_per_class: How many photos of each of the four classes.
-        recipes: `all`, or names with commas; transfer recipes are left out, and said
-            to be, where VGG16's weights cannot be had.
+        recipes: `all`, or names with commas.
+        backbone: For the transfer recipes; the built-in one needs no network.
         seed: Another seed, another set.
         budget: Seconds that the search of `tuned` may take.
         progress: Where to tell how far it is; silent without.
@@ -130,28 +141,26 @@ def demo(
         draw_furniture(unfinished, photos_per_class=photos_per_class, seed=seed, progress=progress)
         unfinished.replace(photos)
         progress.note(f"Drew {photos_per_class} photos of each class into {photos}")
-    return fit(photos, run, recipes=recipes, seed=seed, budget=budget, skip_missing=True, progress=progress)
+    if backbone == choice.BUILT_IN:
+        progress.note(f"Backbone: {backbone}, which is built in. {choice.HOW_TO_GET_VGG16}")
+    return fit(photos, run, recipes=recipes, backbone=backbone, seed=seed, budget=budget, progress=progress)
 
 
-def _with_weights(
-    chosen: tuple[Recipe, ...], options: Options, given: Path | None, skip_missing: bool, progress: Progress
-) -> tuple[tuple[Recipe, ...], Path | None, tuple[str, ...]]:
-    """The recipes that can run, the backbone's weights, and a note where recipes are left out."""
-    transfer = [recipe.name for recipe in chosen if recipe.transfer]
-    if not transfer or options.backbone is None:
-        return chosen, None, ()
-    try:
-        path = weights_path(options.backbone, given, progress)
-        # Loaded once here, so that a file of another network stops the run before it trains anything.
-        load_pretrained(options.backbone, options.image_size or options.backbone.image_size, path)
-        return chosen, path, ()
-    except WeightsError as problem:
-        remaining = tuple(recipe for recipe in chosen if not recipe.transfer)
-        if given is not None or not skip_missing or not remaining:
-            raise
-        note = f"Left out: {', '.join(transfer)}. {problem}"
-        progress.note(note)
-        return remaining, None, (note,)
+def _asked(backbone: str | None, given: Path | None, resumed: Path | None) -> list[str] | None:
+    """The names that the user gave, None for the default; a resumed run keeps those that it chose itself."""
+    names = choice.read_names(backbone, given) if backbone is not None else None
+    if resumed is not None and names in (None, [choice.AUTO]):
+        before = settings_of(resumed).get("backbone")
+        return str(before).split(",") if before else names
+    return names
+
+
+def _backbones(asked: list[str] | None, given: Path | None, options: Options, progress: Progress) -> Choice:
+    """The backbones with their weights, each loaded once, so that a wrong file stops the run before it trains."""
+    chosen = choice.resolve(asked, given, progress)
+    for row in chosen.backbones:
+        load_pretrained(row, options.image_size or row.image_size, chosen.weights[row.name])
+    return chosen
 
 
 def _check(options: Options, test_share: float) -> None:

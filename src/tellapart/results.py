@@ -16,6 +16,7 @@ from tellapart.evaluation.comparison import Comparison, compare_all, percent
 from tellapart.evaluation.lessons import Step, lesson
 from tellapart.evaluation.metrics import Score, TestScore
 from tellapart.files import read_csv
+from tellapart.models.choice import Choice
 from tellapart.models.recipes import Recipe
 
 _PACKAGES = (
@@ -35,7 +36,9 @@ def put_together(climb: Climb, recipes: Sequence[Recipe], entries: list[dict[str
     """Everything that results.json holds, format 1."""
     pairs = compare_all({entry["name"]: _correct(climb.run, entry["name"]) for entry in entries})
     for place, (recipe, entry) in enumerate(zip(recipes, entries, strict=True)):
-        before = (recipes[place - 1], entries[place - 1]) if place else None
+        names = [earlier["name"] for earlier in entries[:place]]
+        held = names.index(recipe.against) if recipe.against in names else place - 1
+        before = (recipes[held], entries[held]) if place else None
         entry["lesson"] = _lesson(before, (recipe, entry), pairs)
     return {
         "format": 1,
@@ -51,7 +54,8 @@ def put_together(climb: Climb, recipes: Sequence[Recipe], entries: list[dict[str
         "comparisons": [asdict(pair) for pair in pairs],
         "best": choose(entries),
         "model": "model.onnx",
-        "notes": list(climb.notes),
+        "backbone": _backbone(climb.choice),
+        "notes": [climb.choice.why] if climb.choice and not climb.choice.by_name else [],
         "environment": environment(),
     }
 
@@ -97,6 +101,13 @@ def environment() -> dict[str, Any]:
         "backend": os.environ.get("KERAS_BACKEND", ""),
         "packages": versions,
     }
+
+
+def _backbone(choice: Choice | None) -> dict[str, Any] | None:
+    """Which backbones the run used, why, and what was measured to choose them."""
+    if choice is None:
+        return None
+    return {"used": choice.names, "why": choice.why, "trials": [asdict(trial) for trial in choice.trials]}
 
 
 def _photos(climb: Climb) -> dict[str, Any]:

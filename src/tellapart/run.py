@@ -33,6 +33,13 @@ def claim(out: Path, settings: Mapping[str, object], *, resume: bool) -> None:
     write_json(state, {"format": FORMAT, "settings": dict(settings)})
 
 
+def settings_of(out: Path) -> dict[str, Any]:
+    """The settings of the run that a folder holds; empty where it holds none."""
+    state = out / _STATE
+    settings: dict[str, Any] = _ours(state)["settings"] if state.is_file() else {}
+    return settings
+
+
 def check_free(out: Path) -> None:
     """Refuse a folder that holds anything.
 

@@ -1,38 +1,29 @@
 from importlib import import_module
-from typing import Any
 
 import numpy as np
 import pytest
 from tiny_set import QUIET
 
 from tellapart.errors import OptionError, UnknownNameError
-from tellapart.models.backbones import BACKBONES, build_backbone, cut_layer, find_backbone, narrow_layers, output_of
+from tellapart.models.backbones import BACKBONES, build_backbone, find_backbone
 from tellapart.models.backend import keras
 from tellapart.models.forward import Forward
 from tellapart.models.onnx_export import to_onnx
 
 pytestmark = QUIET
-
-CUTS = {
-    "vgg16": "block4_pool",
-    "mobilenet_v2": "block_12_add",
-    "resnet50": "conv4_block6_out",
-    "mobilenet_v3_small": "expanded_conv_9_add",
-    "inception_v3": "mixed7",
-    "convnext_tiny": "add_",
-}
+KERAS = {name: row for name, row in BACKBONES.items() if name != "pocket"}
 
 
 def test_names_are_lower_case_and_functions_exist() -> None:
     assert all(name == name.lower() == row.name for name, row in BACKBONES.items())
-    functions = [row.function for row in BACKBONES.values()]
+    functions = [row.function for row in KERAS.values()]
     assert len(set(functions)) == len(functions)
     assert all(callable(row.constructor()) for row in BACKBONES.values())
 
 
 def test_every_network_of_keras_applications_is_there() -> None:
     offered = {name for name in dir(keras.applications) if name[0].isupper()}
-    assert {row.function for row in BACKBONES.values()} == offered
+    assert {row.function for row in KERAS.values()} == offered
 
 
 def test_an_unknown_name_gives_near_ones() -> None:
@@ -72,49 +63,10 @@ def test_the_scaling_in_words_is_what_preprocess_does(name: str) -> None:
     assert result == pytest.approx(expected, abs=1e-3)
 
 
-@pytest.mark.parametrize(("name", "layer"), CUTS.items())
-def test_a_backbone_is_the_sum_of_its_halves(name: str, layer: str) -> None:
-    keras.utils.set_random_seed(0)
-    size = 96
-    backbone = find_backbone(name)
-    network = build_backbone(backbone, size)
-    cut = cut_layer(network, backbone)
-    assert cut.name.startswith(layer)
-    seam = output_of(cut)
-    lower, upper = keras.Model(network.input, seam), keras.Model(seam, network.output)
-    photos = backbone.preprocess(np.random.default_rng(0).uniform(0, 255, (2, size, size, 3)).astype(np.float32))
-    whole = keras.ops.convert_to_numpy(network(photos))
-    halves = keras.ops.convert_to_numpy(upper(lower(photos)))
-    assert np.abs(whole).max() > 0
-    assert halves == pytest.approx(whole, rel=1e-4, abs=1e-5 * float(np.abs(whole).max()))
-    assert 0 < upper.count_params() < network.count_params()
-
-
-def test_nasnet_cannot_be_cut() -> None:
-    backbone = find_backbone("nasnet_mobile")
-    with pytest.raises(OptionError, match=r"no last block that can be trained alone\. Next: "):
-        cut_layer(build_backbone(backbone, 64), backbone)
-
-
 @pytest.mark.parametrize("name", ["vgg16", "inception_v3"])
 def test_too_small_a_size_is_an_option_error(name: str) -> None:
     with pytest.raises(OptionError, match=rf"{name} does not take photos of 16 pixels .*Next: --image-size"):
         build_backbone(find_backbone(name), 16)
-
-
-def graph_with_skip() -> Any:
-    """a - b - c - add(a, c) - d: nothing between a and the sum is narrow."""
-    layers = keras.layers
-    start = keras.Input((4,), name="start")
-    a = layers.Dense(4, name="a")(start)
-    b = layers.Dense(4, name="b")(a)
-    c = layers.Dense(4, name="c")(b)
-    total = layers.Add(name="sum")([a, c])
-    return keras.Model(start, layers.Dense(2, name="d")(total))
-
-
-def test_narrow_layers_know_skip_connections() -> None:
-    assert [layer.name for layer in narrow_layers(graph_with_skip())] == ["start", "a", "sum"]
 
 
 @pytest.mark.parametrize("name", ["vgg16", "resnet50", "densenet121", "mobilenet_v2", "efficientnet_b0"])

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
-from tiny_set import QUIET, draw_photo, draw_set, photos_of, random_weights, tiny_backbone
+from safetensors.numpy import load_file, save_file
+from tiny_set import QUIET, draw_photo, draw_set, photos_of
 
 from tellapart.errors import OptionError
 from tellapart.models import features
-from tellapart.models.backbones import find_backbone, output_of
+from tellapart.models.backbones import find_backbone
 from tellapart.models.backend import keras
+from tellapart.models.cuts import output_of
 from tellapart.models.features import (
     Pretrained,
     activations,
@@ -22,6 +23,7 @@ from tellapart.models.features import (
 )
 from tellapart.models.forward import Forward, in_batches
 from tellapart.models.onnx_export import to_onnx
+from tellapart.models.pocket import FILE
 from tellapart.photos.batches import pixels_of
 from tellapart.photos.scan import Photo
 from tellapart.progress import Silent
@@ -38,9 +40,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[Photo,
 
 
 @pytest.fixture(scope="module")
-def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Pretrained:
-    path = random_weights(tmp_path_factory.mktemp("weights") / "tiny.weights.h5")
-    return load_pretrained(tiny_backbone(), 64, path)
+def pretrained() -> Pretrained:
+    return load_pretrained(find_backbone("pocket"), 64, FILE)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_features_are_the_means_that_keras_gives(
     pixels = np.stack(list(pixels_of(*photos, pretrained.spec))).astype(np.float32)
     maps = pretrained.network(pretrained.backbone.preprocess(pixels))
     expected = keras.ops.convert_to_numpy(keras.layers.GlobalAveragePooling2D()(maps))
-    assert found.shape == (9, 1280)
+    assert found.shape == (9, 320)
     assert found.dtype == np.float32
     assert np.abs(found - expected).max() < 2e-3 * np.abs(expected).max()
     assert len({row.tobytes() for row in found}) == 9
@@ -115,7 +116,8 @@ def test_copies_of_a_photo_are_computed_once(pretrained: Pretrained, tmp_path: P
 
 
 def test_the_key_holds_weights_size_and_network(pretrained: Pretrained, tmp_path: Path) -> None:
-    other_file = load_pretrained(tiny_backbone(), 64, random_weights(tmp_path / "other.weights.h5", seed=1))
+    save_file(load_file(FILE), tmp_path / "other.safetensors")  # the same weights without the note of their origin
+    other_file = load_pretrained(pretrained.backbone, 64, tmp_path / "other.safetensors")
     other_size = replace(pretrained, spec=replace(pretrained.spec, size=96))
     other_network = replace(pretrained, backbone=replace(pretrained.backbone, name="other"))
     other_geometry = replace(pretrained, spec=replace(pretrained.spec, geometry="crop"))
@@ -147,7 +149,7 @@ def test_maps_are_kept_some_photos_a_file(
     assert len(shards) == 3
     assert runs == [9]
     assert set(held) == {photo.content for photo in photos[1]}
-    assert {(maps.shape, maps.dtype.name) for maps in held.values()} == {((2, 2, 1280), "float16")}
+    assert {(maps.shape, maps.dtype.name) for maps in held.values()} == {((4, 4, 320), "float16")}
     first = held[photos[1][0].content].astype(np.float32).mean(axis=(0, 1))
     assert found[0] == pytest.approx(first, abs=1e-5)
 
@@ -159,7 +161,7 @@ def test_the_halves_of_a_cut_agree_with_the_whole(
     pixels = np.stack(list(pixels_of(*photos, pretrained.spec))).astype(np.float32)
     below = halves.lower(pixels)
     assert below.shape[1:] == halves.shape
-    assert halves.layer == "block_12_add"
+    assert halves.layer == "stage2_d"
     whole = keras.ops.convert_to_numpy(photo_to(pretrained, pretrained.network)(pixels))
     assert keras.ops.convert_to_numpy(halves.upper(below)) == pytest.approx(whole, abs=1e-3 * float(whole.max()))
     seam = output_of(pretrained.network.get_layer(halves.layer))

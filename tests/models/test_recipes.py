@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.stats import binom
-from tiny_set import QUIET, draw_set, photos_of, random_weights, task_on, tiny_backbone
+from tiny_set import QUIET, draw_set, photos_of, task_on
 
 from tellapart.errors import UnknownNameError
-from tellapart.models import transfer
+from tellapart.models import pocket, transfer
+from tellapart.models.backbones import find_backbone
 from tellapart.models.onnx_export import to_onnx
-from tellapart.models.recipes import RECIPES, choose_recipes, find_recipe, fit_recipe
+from tellapart.models.recipes import RECIPES, choose_recipes, find_recipe, fit_recipe, on_backbones
 from tellapart.models.scratch import predict
 from tellapart.models.task import Options, Task
 from tellapart.photos.batches import pixels_of
@@ -33,17 +34,17 @@ LADDER = {
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
-    """Photos, weights, and one cache for all."""
+def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Photos, and one cache for all."""
     place = tmp_path_factory.mktemp("recipes")
-    return draw_set(place / "photos"), random_weights(place / "tiny.weights.h5"), place
+    return draw_set(place / "photos"), place
 
 
 @pytest.fixture
-def task(places: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Task:
+def task(places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Task:
     monkeypatch.setattr(transfer, "VIEWS", 2)
-    photos, weights, place = places
-    options = Options(image_size=32, epochs=1, backbone=tiny_backbone(), weights=weights, trials=2)
+    photos, place = places
+    options = Options(image_size=32, epochs=1, backbone=find_backbone("pocket"), weights=pocket.FILE, trials=2)
     return replace(task_on(photos, place, options), folder=tmp_path / "recipes" / "tiny")
 
 
@@ -76,6 +77,26 @@ def test_an_unknown_recipe_gives_near_names() -> None:
         find_recipe("nothing")
 
 
+def test_several_backbones_stand_side_by_side() -> None:
+    recipes = choose_recipes("baseline,bottleneck,finetuned")
+    rows = [find_backbone("pocket"), find_backbone("vgg16")]
+    files = {"pocket": pocket.FILE, "vgg16": Path("vgg16.h5")}
+    one = on_backbones(recipes, rows[:1], files)
+    assert [recipe.name for recipe in one] == ["baseline", "bottleneck", "finetuned"]
+    assert (one[1].backbone, one[1].weights, one[1].against) == (rows[0], pocket.FILE, "")
+    bound = on_backbones(recipes, rows, files)
+    assert [recipe.name for recipe in bound[1:]] == [
+        "bottleneck-pocket",
+        "finetuned-pocket",
+        "bottleneck-vgg16",
+        "finetuned-vgg16",
+    ]
+    assert bound[3].against == "bottleneck-pocket"
+    assert bound[3].asks == "Is vgg16 better than pocket?"
+    assert bound[4].against == ""
+    assert {recipe.step for recipe in bound} == {"1", "5a", "5b"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LADDER)
 def test_every_recipe_trains_on_the_tiny_set(name: str, task: Task) -> None:
@@ -86,7 +107,7 @@ def test_every_recipe_trains_on_the_tiny_set(name: str, task: Task) -> None:
     assert fitted.train.sum(axis=1) == pytest.approx(np.ones(len(task.train)), abs=1e-4)
     assert {"features", "train"} <= set(fitted.seconds)
     assert len(fitted.history.rows) == {"majority": 0, "finetuned": 2}.get(name, 1)
-    assert (fitted.backbone == "mobilenet_v2") == find_recipe(name).transfer
+    assert (fitted.backbone == "pocket") == find_recipe(name).transfer
     assert (fitted.trainable_parameters > 0) == (name != "majority")
     assert fitted.network.input_shape == (None, 32, 32, 3)
     pixels = np.stack(list(pixels_of(task.root, task.valid, fitted.spec)))

@@ -6,8 +6,8 @@ from tiny_set import QUIET, draw_set, random_weights, task_on, tiny_backbone
 
 from tellapart.errors import WeightsError
 from tellapart.models import transfer
-from tellapart.models.backbones import cut_layer, output_of
 from tellapart.models.backend import keras
+from tellapart.models.cuts import cut_layer, output_of
 from tellapart.models.features import Pretrained, load_pretrained
 from tellapart.models.scratch import predict
 from tellapart.models.task import Options, Task

@@ -1,12 +1,12 @@
-"""Pretrained backbones: every `keras.applications` network, without its dense layers."""
+"""Pretrained backbones without their dense layers: `pocket`, and every `keras.applications` network."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
 from tellapart.errors import OptionError, UnknownNameError
+from tellapart.models import pocket
 from tellapart.models.backend import keras
 
 
@@ -16,8 +16,8 @@ class Backbone:
 
     Attributes:
         name: As the user types it.
-        module: The module of `keras.applications` that holds it and its preprocessing.
-        function: The name of its constructor there.
+        module: The module of `keras.applications` that holds it and its preprocessing; or "pocket".
+        function: The name of its constructor there; "" for pocket.
         image_size: In pixels, unless the user says otherwise.
         last_block: Pattern of the layer below the last convolutional block; the last
             layer whose whole name fits is the cut. "" lets `cut_layer` choose.
@@ -30,7 +30,9 @@ class Backbone:
     last_block: str
 
     def constructor(self) -> Callable[..., Any]:
-        """Keras' constructor of this network."""
+        """The constructor of this network; it takes what those of `keras.applications` take."""
+        if self.module == "pocket":
+            return pocket.build
         return getattr(keras.applications, self.function)  # type: ignore[no-any-return]
 
     def preprocess(self, photos: Any) -> Any:
@@ -39,6 +41,8 @@ class Backbone:
         Keras' own function of these modules keeps its means as a tensor of the graph,
         which the export would turn into a second input; a layer computes the same.
         """
+        if self.module == "pocket":
+            return pocket.preprocess(photos)
         if self.module in _CAFFE:
             return keras.layers.Rescaling(1.0, offset=[-mean for mean in _MEANS])(photos[..., ::-1])
         if self.module == "densenet":
@@ -46,6 +50,11 @@ class Backbone:
             offset = [-mean / deviation for mean, deviation in zip(_IMAGENET_MEANS, _IMAGENET_DEVIATIONS, strict=True)]
             return keras.layers.Rescaling(scale, offset=offset)(photos)
         return import_module(f"keras.applications.{self.module}").preprocess_input(photos)
+
+    @property
+    def label(self) -> str:
+        """Its name, fit for the name of a file."""
+        return self.name
 
     @property
     def scaling(self) -> str:
@@ -72,6 +81,7 @@ _SCALINGS: Final = {
 # features scores 0.5 to 1.3 points higher at 288 than at its own 224 (docs/LOG.md).
 # module, pattern of the layer below the last block, {name: (constructor, image size)}
 _FAMILIES: Final[tuple[tuple[str, str, dict[str, tuple[str, int]]], ...]] = (
+    ("pocket", pocket.BELOW_LAST_BLOCK, {"pocket": ("", pocket.SIZE)}),
     ("vgg16", "block4_pool", {"vgg16": ("VGG16", 224)}),
     ("vgg19", "block4_pool", {"vgg19": ("VGG19", 224)}),
     ("mobilenet", "conv_pw_11_relu", {"mobilenet": ("MobileNet", 224)}),
@@ -137,7 +147,12 @@ def find_backbone(name: str) -> Backbone:
 
     Raises:
         UnknownNameError: With the nearest names.
+        OptionError: `hub:` without a preset.
     """
+    if name.startswith("hub:"):
+        from tellapart.models.hub import HubBackbone
+
+        return HubBackbone(name)
     if name not in BACKBONES:
         raise UnknownNameError("backbone", name, BACKBONES)
     return BACKBONES[name]
@@ -160,58 +175,3 @@ def build_backbone(backbone: Backbone, size: int) -> Any:
             f"{backbone.name} does not take photos of {size} pixels ({problem}). "
             f"Next: --image-size {backbone.image_size}"
         ) from problem
-
-
-def cut_layer(network: Any, backbone: Backbone) -> Any:
-    """The layer below the last convolutional block: everything reaches the output through it.
-
-    Where the table names none, it is the last such layer above which at least
-    a tenth of the weights and one convolution lie.
-    """
-    narrow = narrow_layers(network)
-    if backbone.last_block:
-        fitting = [layer for layer in narrow if re.fullmatch(backbone.last_block, layer.name)]
-        if fitting:
-            return fitting[-1]
-    above, total = 0, network.count_params()
-    convolution = False
-    for layer in reversed(network.operations):
-        if layer in narrow and convolution and above >= total / 10:
-            if above > total * 9 / 10:
-                break  # NASNet: every cell takes from the two before it, so nothing narrows
-            return layer
-        above += layer.count_params() if isinstance(layer, keras.layers.Layer) else 0
-        convolution |= "Conv" in type(layer).__name__
-    raise OptionError(
-        f"{backbone.name} has no last block that can be trained alone. "
-        "Next: leave finetuned out with --recipes, or choose another --backbone"
-    )
-
-
-def output_of(layer: Any) -> Any:
-    """The symbolic output of a layer as the network around it sees it.
-
-    `layer.output` of a nested model, as in ConvNeXt, would be its inner one.
-    """
-    return layer._inbound_nodes[-1].output_tensors[0]
-
-
-def narrow_layers(network: Any) -> list[Any]:
-    """The layers that every path from input to output passes, in order.
-
-    A layer is one when no layer behind it takes anything from before it.
-    """
-    position = {id(layer): number for number, layer in enumerate(network.operations)}
-    farthest: dict[int, int] = {}
-    for layer in network.operations:
-        for node in layer._inbound_nodes:
-            for parent in node.parent_nodes:
-                source = position.get(id(parent.operation))
-                if source is not None:
-                    farthest[source] = max(farthest.get(source, 0), position[id(layer)])
-    narrow, reach = [], 0
-    for number, layer in enumerate(network.operations):
-        if reach <= number:
-            narrow.append(layer)
-        reach = max(reach, farthest.get(number, number))
-    return narrow[:-1]

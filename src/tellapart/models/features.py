@@ -15,8 +15,10 @@ import numpy as np
 
 from tellapart.errors import OptionError
 from tellapart.files import make_folder, write_bytes
-from tellapart.models.backbones import Backbone, build_backbone, cut_layer, output_of
+from tellapart.models import hub, pocket
+from tellapart.models.backbones import Backbone, build_backbone
 from tellapart.models.backend import keras
+from tellapart.models.cuts import cut_layer, output_of
 from tellapart.models.forward import Forward, Run, in_batches
 from tellapart.models.onnx_export import to_onnx
 from tellapart.models.weights import fingerprint, load_weights
@@ -51,7 +53,7 @@ class Pretrained:
 
 
 def load_pretrained(backbone: Backbone, size: int, path: Path) -> Pretrained:
-    """Build a backbone and load its weights; all of it frozen.
+    """Build a backbone and load its weights, a file or the folder of a preset; all of it frozen.
 
     Raises:
         WeightsError: The file is of another network.
@@ -62,10 +64,14 @@ def load_pretrained(backbone: Backbone, size: int, path: Path) -> Pretrained:
         raise OptionError(
             f"{backbone.name} cannot be exported by TensorFlow. Next: KERAS_BACKEND=torch, or another --backbone"
         )
-    network = build_backbone(backbone, size)
-    load_weights(network, path, backbone)
+    if isinstance(backbone, hub.HubBackbone):
+        network, weights = hub.load(backbone, size, path), hub.fingerprint(path)
+    else:
+        network, weights = build_backbone(backbone, size), fingerprint(path)
+        load = pocket.load if backbone.module == "pocket" else load_weights
+        load(network, path, backbone)
     network.trainable = False
-    return Pretrained(backbone, network, PixelSpec(size, scaling=backbone.scaling), fingerprint(path))
+    return Pretrained(backbone, network, PixelSpec(size, scaling=backbone.scaling), weights)
 
 
 def photo_to(pretrained: Pretrained, network: Any) -> Any:

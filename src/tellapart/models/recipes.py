@@ -1,14 +1,16 @@
 """The ladder: one row of a table and one short function a step."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from tellapart.errors import UnknownNameError
 from tellapart.models import networks, transfer
+from tellapart.models.backbones import Backbone
 from tellapart.models.backend import keras
 from tellapart.models.features import Pretrained
 from tellapart.models.scratch import fit_from_scratch, trainable_parameters
@@ -33,6 +35,9 @@ class Recipe:
         judged_by: What answers it: "training" accuracy, the "gap" to test, or the "test" photos.
         train: From a task to a trained model.
         transfer: Whether it needs a backbone.
+        backbone: The one that it is bound to.
+        weights: That backbone's weights file.
+        against: The recipe that it is held against; "" for the one before it.
     """
 
     name: str
@@ -42,6 +47,9 @@ class Recipe:
     train: Callable[[Task], Fitted]
     judged_by: str = "test"
     transfer: bool = False
+    backbone: Backbone | None = None
+    weights: Path | None = None
+    against: str = ""
 
 
 def majority(task: Task) -> Fitted:
@@ -151,6 +159,30 @@ def choose_recipes(names: str) -> tuple[Recipe, ...]:
     return tuple(recipe for recipe in RECIPES.values() if recipe.name in wanted)
 
 
+def on_backbones(
+    recipes: Sequence[Recipe], backbones: Sequence[Backbone], weights: Mapping[str, Path]
+) -> tuple[Recipe, ...]:
+    """Bind every transfer recipe to each backbone; with several, the backbone's name stands in the recipe's.
+
+    The first transfer recipe on a later backbone is held against the same on the first backbone.
+    """
+    bound = [recipe for recipe in recipes if not recipe.transfer]
+    transfer = [recipe for recipe in recipes if recipe.transfer]
+    for row in backbones:
+        on_this = [replace(recipe, backbone=row, weights=weights[row.name]) for recipe in transfer]
+        if len(backbones) > 1:
+            on_this = [
+                replace(recipe, name=f"{recipe.name}-{row.name}", title=f"{recipe.title} {row.name}")
+                for recipe in on_this
+            ]
+        if row != backbones[0] and on_this:
+            asks = f"Is {row.name} better than {backbones[0].name}?"
+            against = f"{transfer[0].name}-{backbones[0].name}"
+            on_this[0] = replace(on_this[0], asks=asks, against=against)
+        bound += on_this
+    return tuple(bound)
+
+
 def find_recipe(name: str) -> Recipe:
     """Look a recipe up.
 
@@ -165,4 +197,4 @@ def find_recipe(name: str) -> Recipe:
 def fit_recipe(recipe: Recipe, task: Task) -> Fitted:
     """Train one step, from the task's seed alone: other steps before it change nothing."""
     keras.utils.set_random_seed(task.options.seed)
-    return recipe.train(task)
+    return replace(recipe.train(task), recipe=recipe.name)

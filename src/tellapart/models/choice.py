@@ -1,0 +1,256 @@
+"""Which backbones a run uses: named, the default, or chosen by measurement on the user's own photos."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from tellapart.errors import OptionError, StorageError, TellapartError, WeightsError
+from tellapart.models.backbones import BACKBONES, Backbone, find_backbone
+from tellapart.models.features import load_pretrained, photo_to
+from tellapart.models.forward import BATCH, Forward, in_batches
+from tellapart.models.onnx_export import to_onnx
+from tellapart.models.weights import weights_at_hand, weights_path
+from tellapart.photos.batches import label_numbers, pixels_of
+from tellapart.photos.scan import Photo
+from tellapart.progress import Progress, track
+from tellapart.weights.pins import find_pin
+
+DEFAULT: Final = "vgg16"
+BUILT_IN: Final = "pocket"
+AUTO: Final = "auto"
+HOW_TO_GET_VGG16: Final = (
+    f"For {DEFAULT}: tellapart weights pull {DEFAULT}, or tellapart weights add FILE; then --backbone {DEFAULT}"
+)
+AUTO_SECONDS: Final = 120.0
+_PER_CLASS: Final = 40
+_FOLDS: Final = 5
+# With fewer mistakes than this no other backbone can be told to be better: were all six put
+# right and none made anew, McNemar's exact test would just reach 5 % (2 x 0.5^6 = 0.03).
+_MISTAKES: Final = 6
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One backbone tried on a sample.
+
+    Attributes:
+        backbone: Its name.
+        accuracy: Of a linear head on its frozen features, in cross-validation.
+        photos: In the sample.
+        seconds: That it took.
+    """
+
+    backbone: str
+    accuracy: float
+    photos: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The backbones of a run, each with its weights file, and why these.
+
+    Attributes:
+        backbones: In the order in which they are climbed.
+        weights: The file of each, by name.
+        why: In a sentence or two, for people.
+        by_name: Whether the user asked for just these.
+        trials: What was measured, where the choice was made by measurement.
+    """
+
+    backbones: tuple[Backbone, ...]
+    weights: dict[str, Path]
+    why: str
+    by_name: bool = False
+    trials: tuple[Trial, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """The names, in order."""
+        return [backbone.name for backbone in self.backbones]
+
+
+def read_names(asked: str, given: Path | None = None) -> list[str]:
+    """Read names with commas, each checked.
+
+    Args:
+        asked: Such as `vgg16,pocket`, or `auto`.
+        given: A weights file, which must be of one backbone that is named.
+
+    Raises:
+        UnknownNameError: With the nearest names.
+        OptionError: There is none, `auto` among others, or a file for other than one name.
+    """
+    names = list(dict.fromkeys(name.strip() for name in asked.split(",") if name.strip()))
+    if not names or (AUTO in names and len(names) > 1):
+        raise OptionError(
+            f"A backbone of '{asked}'. Accepted: one name, several with commas, or {AUTO} alone. "
+            "Next: tellapart weights list"
+        )
+    if given is not None and (len(names) > 1 or AUTO in names):
+        raise OptionError(
+            f"One file with --weights for the backbones '{asked}'. "
+            f"Next: tellapart weights add {given}, and no --weights"
+        )
+    for name in names:
+        if name != AUTO:
+            find_backbone(name)
+    return names
+
+
+def resolve(names: Sequence[str] | None, given: Path | None, progress: Progress) -> Choice:
+    """The backbones of these names, with their weights found or fetched.
+
+    Args:
+        names: None for the default: VGG16 where its weights are here or can be
+            fetched, else the built-in backbone.
+        given: A weights file, of the one backbone named, or of the default.
+        progress: Where it is told.
+
+    Raises:
+        WeightsError: The weights of one that was named cannot be had.
+    """
+    by_name = names is not None or given is not None
+    backbones = tuple(find_backbone(name) for name in names or [DEFAULT])
+    try:
+        weights = {row.name: weights_path(row, given, progress) for row in backbones}
+    except (WeightsError, StorageError) as problem:
+        if by_name:
+            raise
+        why = f"The built-in backbone {BUILT_IN} takes the place of {DEFAULT}, the default. {problem}"
+        progress.note(why)
+        return replace(resolve([BUILT_IN], None, progress), why=why, by_name=False)
+    why = "Asked for by name." if by_name else f"{DEFAULT} is the default, and its weights are here."
+    return Choice(backbones, weights, why, by_name)
+
+
+def by_measurement(
+    root: Path,
+    photos: Sequence[Photo],
+    progress: Progress,
+    *,
+    image_size: int | None = None,
+    seconds: float = AUTO_SECONDS,
+    candidates: Sequence[Backbone] | None = None,
+) -> Choice:
+    """Try the frozen features of the backbones at hand on a sample, cheapest first, and take the best.
+
+    The score of each is the accuracy of a linear head in cross-validation, so
+    neither validation nor test photos are looked at. It ends when the time is
+    up, or when the best makes so few mistakes that none can be told to be better.
+
+    Args:
+        root: What the photos' paths are relative to.
+        photos: Those to learn from.
+        progress: Where it is told.
+        image_size: In pixels; None for each backbone's own.
+        seconds: The time for all of it; only a backbone whose forecast fits is tried.
+        candidates: None for all whose weights are here.
+    """
+    end = time.monotonic() + seconds
+    rows = [
+        row if image_size is None else replace(row, image_size=image_size) for row in _by_cost(candidates, progress)
+    ]
+    sample = _sample(photos)
+    labels = label_numbers(sample, tuple(sorted({photo.label for photo in sample})))
+    trials: list[Trial] = []
+    left_out: list[str] = []
+    for place, row in enumerate(rows):
+        best = max((trial.accuracy for trial in trials), default=0.0)
+        if trials and round((1 - best) * len(sample)) < _MISTAKES:
+            rest = ", ".join(later.name for later in rows[place:])
+            left_out.append(f"{rest} not tried, as none could be told to be better")
+            break
+        found = _try(row, root, sample, end, progress)
+        if isinstance(found, str):
+            left_out.append(found)
+            continue
+        features, spent = found
+        start = time.monotonic()
+        accuracy = cross_validated(features, labels)
+        trials.append(Trial(row.name, accuracy, len(sample), round(spent + time.monotonic() - start, 1)))
+        progress.note(f"{row.name}: {100 * accuracy:.1f} % of {len(sample)} photos in cross-validation")
+    return _best(trials, left_out, seconds)
+
+
+def _sample(photos: Sequence[Photo]) -> list[Photo]:
+    """The first photos of each class in the order of their content, which is as good as chance."""
+    kept: dict[str, list[Photo]] = {}
+    for photo in sorted(photos, key=lambda photo: photo.content):
+        of_class = kept.setdefault(photo.label, [])
+        if len(of_class) < _PER_CLASS:
+            of_class.append(photo)
+    return [photo for label in sorted(kept) for photo in kept[label]]
+
+
+def _by_cost(candidates: Sequence[Backbone] | None, progress: Progress) -> list[Backbone]:
+    """Those whose weights are here, by an estimate of the work a photo takes; `pocket` always comes first."""
+    rows = [row for row in candidates or BACKBONES.values() if weights_at_hand(row, progress) is not None]
+    return sorted(rows, key=lambda row: find_pin(row.name).parameters * row.image_size**2)
+
+
+def _try(
+    row: Backbone, root: Path, sample: Sequence[Photo], end: float, progress: Progress
+) -> tuple[np.ndarray, float] | str:
+    """The pooled features of the sample and the seconds they took, or why they were not computed."""
+    start = time.monotonic()
+    if start >= end:
+        return f"{row.name} not tried, as the time was up"
+    path = weights_at_hand(row)
+    assert path is not None  # noqa: S101  `_by_cost` left out the others
+    try:
+        pretrained = load_pretrained(row, row.image_size, path)
+        forward = Forward(to_onnx(photo_to(pretrained, pretrained.network)))
+    except TellapartError as problem:
+        return f"{row.name} not tried ({problem})"
+    pixels = pixels_of(root, sample, pretrained.spec)
+    first = [next(pixels) for _ in range(min(BATCH, len(sample)))]
+    forward(np.stack(first[:1]))  # the first run also allocates
+    begun = time.monotonic()
+    maps = list(in_batches(forward, first))
+    needed = (time.monotonic() - begun) / len(first) * (len(sample) - len(first))
+    if time.monotonic() + needed > end:
+        return f"{row.name} not tried, as it would take {needed:.0f} s more"
+    rest = in_batches(forward, pixels)
+    maps += list(track(rest, f"Trying {row.name}", len(sample) - len(first), progress))
+    return np.stack([one.mean(axis=(0, 1)) for one in maps]), time.monotonic() - start
+
+
+def cross_validated(features: np.ndarray, labels: np.ndarray) -> float:
+    """Accuracy of a linear head in stratified cross-validation, each photo predicted once.
+
+    Args:
+        features: (photos, channels).
+        labels: Class numbers, (photos,).
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    folds = max(2, min(_FOLDS, int(np.bincount(labels).min())))
+    head = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
+    predicted = cross_val_predict(head, features, labels, cv=StratifiedKFold(folds, shuffle=True, random_state=0))
+    return float((predicted == labels).mean())
+
+
+def _best(trials: Sequence[Trial], left_out: Sequence[str], seconds: float) -> Choice:
+    if not trials:
+        raise OptionError(
+            f"No backbone could be tried in {seconds:.0f} s ({'; '.join(left_out)}). Next: --backbone {BUILT_IN}"
+        )
+    winner = max(trials, key=lambda trial: trial.accuracy)  # of equal ones the first, which is the cheapest
+    told = ", ".join(f"{trial.backbone} {100 * trial.accuracy:.1f} %" for trial in trials)
+    why = (
+        f"{winner.backbone} was chosen by cross-validation of frozen features on {winner.photos} training photos, "
+        f"within {seconds:.0f} s: {told}."
+    )
+    if left_out:
+        why += f" Left out: {'; '.join(left_out)}."
+    row = find_backbone(winner.backbone)
+    path = weights_at_hand(row)
+    return Choice((row,), {row.name: path} if path else {}, why, trials=tuple(trials))
