@@ -222,24 +222,31 @@ def test_without_weights_the_built_in_backbone_takes_over_and_a_resumed_run_keep
     assert again.results["backbone"]["used"] == ["pocket"]
 
 
-def test_backbones_stand_side_by_side_and_are_held_against_each_other(
-    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: Path
-) -> None:
-    files = {"pocket": FILE, "mobilenet_v2": random_weights(tmp_path)}
-    monkeypatch.setattr("tellapart.models.choice.weights_path", lambda row, *_: files[row.name])
-    names = "pocket,mobilenet_v2"
-    run = climb(place, tmp_path / "run", backbone=names, recipes="majority,bottleneck,finetuned", epochs=1)
+@pytest.fixture(scope="session")
+def side_by_side(place: Path, tmp_path_factory: pytest.TempPathFactory) -> ta.Run:
+    """A run on two backbones; the weights file is that of the one that is not built in."""
+    settings = {"backbone": "pocket,mobilenet_v2", "recipes": "majority,bottleneck,finetuned", "epochs": 1}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TELLAPART_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return climb(place, place / "two", weights=random_weights(place), **settings)
+
+
+def test_a_run_on_two_backbones_keeps_the_contract(side_by_side: ta.Run, shared: Path) -> None:
+    check = shared / "contract" / "check_run.py"
+    result = subprocess.run([sys.executable, check, side_by_side.folder], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+def test_backbones_stand_side_by_side_and_are_held_against_each_other(side_by_side: ta.Run) -> None:
+    run, names = side_by_side, ["pocket", "mobilenet_v2"]
     entries = {entry["name"]: entry for entry in run.results["recipes"]}
-    assert list(entries)[1:] == [f"{step}-{name}" for name in files for step in ("bottleneck", "finetuned")]
+    assert list(entries)[1:] == [f"{step}-{name}" for name in names for step in ("bottleneck", "finetuned")]
     assert [entry["backbone"] for entry in entries.values()][1:] == ["pocket", "pocket", "mobilenet_v2", "mobilenet_v2"]
     lesson = entries["bottleneck-mobilenet_v2"]["lesson"]
     assert lesson.startswith("Is mobilenet_v2 better than pocket?")
     assert "From bottleneck-pocket to bottleneck-mobilenet_v2" in lesson
-    assert run.results["backbone"]["used"] == list(files)
+    assert run.results["backbone"]["used"] == names
     assert (run.folder / "figures" / "confusion_finetuned-mobilenet_v2.png").is_file()
-    check = shared / "contract" / "check_run.py"
-    result = subprocess.run([sys.executable, check, run.folder], capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout
 
 
 @pytest.mark.usefixtures("closed")

@@ -83,7 +83,15 @@ def test_what_was_named_is_never_replaced() -> None:
         resolve(["pocket", "vgg16"], None, Silent())
 
 
-@pytest.mark.parametrize("asked", ["pocket,vgg16", "auto"])
+def test_a_file_beside_the_built_in_backbone_is_that_of_the_other(tmp_path: Path) -> None:
+    file = tmp_path / "vgg16.h5"
+    file.write_bytes(b"")
+    names = read_names("pocket,vgg16", file)
+    assert resolve(names, file, Silent()).weights == {"pocket": FILE, "vgg16": file}
+    assert resolve(["pocket"], file, Silent()).weights == {"pocket": file}
+
+
+@pytest.mark.parametrize("asked", ["pocket,vgg16,vgg19", "auto"])
 def test_a_file_is_of_one_backbone_that_is_named(asked: str) -> None:
     with pytest.raises(OptionError, match=r"'.*'\. Next: tellapart weights add file\.h5, and no --weights"):
         read_names(asked, Path("file.h5"))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tiny_set import QUIET, draw_set, photos_of, task_on
 
+import tellapart as ta
 from tellapart.errors import MissingExtraError, OptionError, UserError, WeightsError
 from tellapart.models import hub, hub_presets, transfer
 from tellapart.models.backbones import build_backbone, find_backbone
@@ -414,3 +415,17 @@ def test_what_stops_a_fetch_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(hub_presets, "_fetched", refuse)
     with pytest.raises(WeightsError, match=r"no route to hf://a/b config.json"):
         preset_folder(row_of("hf://a/b"), Silent())
+
+
+@pytest.mark.slow
+def test_a_preset_climbs_the_ladder_beside_pocket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "VIEWS", 2)
+    photos = draw_set(tmp_path / "photos")
+    folder = save(own_network("vit"), "ViT", 32, tmp_path / "my preset")
+    run = ta.fit(photos, tmp_path / "run", backbone=f"pocket,hub:{folder}", recipes="bottleneck,finetuned", epochs=1)
+    label = find_backbone(f"hub:{folder}").label
+    expected = [f"{step}-{name}" for name in ("pocket", label) for step in ("bottleneck", "finetuned")]
+    assert [entry["name"] for entry in run.results["recipes"]] == expected
+    assert [entry["image_size"] for entry in run.results["recipes"]] == [128, 128, 32, 32]
+    assert all(entry["export_difference"] < 1e-4 for entry in run.results["recipes"])
+    assert (run.folder / "report.html").is_file()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tiny_set import QUIET, random_weights, tiny_backbone
 
-from tellapart.errors import WeightsError
+from tellapart.errors import OptionError, WeightsError
 from tellapart.models import weights
 from tellapart.models.backbones import build_backbone, find_backbone
 from tellapart.models.backend import keras
@@ -178,3 +178,10 @@ def test_the_real_weights_are_loaded(shared: Path) -> None:
     assert maps.shape == (1, 2, 2, 1280)
     assert np.isfinite(maps).all()
     assert 0 < maps.max() <= 6
+
+
+def test_a_preset_of_kerashub_has_its_own_weights(tmp_path: Path) -> None:
+    preset = find_backbone(f"hub:{tmp_path / 'nowhere'}")
+    with pytest.raises(OptionError, match=r"--weights is not for hub:.*Next: --backbone hub:FOLDER"):
+        weights_path(preset, tmp_path / "vgg16.h5", Silent())
+    assert weights_at_hand(preset) is None

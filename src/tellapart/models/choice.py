@@ -79,11 +79,11 @@ def read_names(asked: str, given: Path | None = None) -> list[str]:
 
     Args:
         asked: Such as `vgg16,pocket`, or `auto`.
-        given: A weights file, which must be of one backbone that is named.
+        given: A weights file; it is of the one backbone named that is not built in.
 
     Raises:
         UnknownNameError: With the nearest names.
-        OptionError: There is none, `auto` among others, or a file for other than one name.
+        OptionError: There is none, `auto` among others, or it is not clear whose the file is.
     """
     names = list(dict.fromkeys(name.strip() for name in asked.split(",") if name.strip()))
     if not names or (AUTO in names and len(names) > 1):
@@ -91,7 +91,7 @@ def read_names(asked: str, given: Path | None = None) -> list[str]:
             f"A backbone of '{asked}'. Accepted: one name, several with commas, or {AUTO} alone. "
             "Next: tellapart weights list"
         )
-    if given is not None and (len(names) > 1 or AUTO in names):
+    if given is not None and (len(_files_of(names)) > 1 or AUTO in names):
         raise OptionError(
             f"One file with --weights for the backbones '{asked}'. "
             f"Next: tellapart weights add {given}, and no --weights"
@@ -102,13 +102,18 @@ def read_names(asked: str, given: Path | None = None) -> list[str]:
     return names
 
 
+def _files_of(names: Sequence[str]) -> list[str]:
+    """The names whose weights a user can give: all but the built-in one, unless it stands alone."""
+    return [name for name in names if name != BUILT_IN or len(names) == 1]
+
+
 def resolve(names: Sequence[str] | None, given: Path | None, progress: Progress) -> Choice:
     """The backbones of these names, with their weights found or fetched.
 
     Args:
         names: None for the default: VGG16 where its weights are here or can be
             fetched, else the built-in backbone.
-        given: A weights file, of the one backbone named, or of the default.
+        given: A weights file, of the one backbone named that is not built in, or of the default.
         progress: Where it is told.
 
     Raises:
@@ -117,7 +122,8 @@ def resolve(names: Sequence[str] | None, given: Path | None, progress: Progress)
     by_name = names is not None or given is not None
     backbones = tuple(find_backbone(name) for name in names or [DEFAULT])
     try:
-        weights = {row.name: weights_path(row, given, progress) for row in backbones}
+        theirs = _files_of([row.name for row in backbones])
+        weights = {row.name: weights_path(row, given if row.name in theirs else None, progress) for row in backbones}
     except (WeightsError, StorageError) as problem:
         if by_name:
             raise
@@ -152,6 +158,7 @@ def by_measurement(
         candidates: None for all whose weights are here.
     """
     end = time.monotonic() + seconds
+    progress.note(f"Trying the backbones that are here, for {seconds:.0f} s at most")
     rows = [
         row if image_size is None else replace(row, image_size=image_size) for row in _by_cost(candidates, progress)
     ]

@@ -172,12 +172,12 @@ def on_backbones(
         on_this = [replace(recipe, backbone=row, weights=weights[row.name]) for recipe in transfer]
         if len(backbones) > 1:
             on_this = [
-                replace(recipe, name=f"{recipe.name}-{row.name}", title=f"{recipe.title} {row.name}")
+                replace(recipe, name=f"{recipe.name}-{row.label}", title=f"{recipe.title} {row.label}")
                 for recipe in on_this
             ]
         if row != backbones[0] and on_this:
-            asks = f"Is {row.name} better than {backbones[0].name}?"
-            against = f"{transfer[0].name}-{backbones[0].name}"
+            asks = f"Is {row.label} better than {backbones[0].label}?"
+            against = f"{transfer[0].name}-{backbones[0].label}"
             on_this[0] = replace(on_this[0], asks=asks, against=against)
         bound += on_this
     return tuple(bound)

@@ -116,6 +116,9 @@ def _unfreeze(upper: Any) -> None:
     for operation in upper.operations:
         if isinstance(operation, keras.layers.Layer):
             operation.trainable = not isinstance(operation, keras.layers.BatchNormalization)
+    for layer in upper._flatten_layers(include_self=False):  # those inside KerasHub's blocks, too
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
 
 
 def _views(task: Task, pretrained: Pretrained, halves: Cut, photos: Sequence[Photo], n_views: int) -> np.ndarray:

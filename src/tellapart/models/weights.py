@@ -8,8 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tellapart.errors import WeightsError
+from tellapart.errors import OptionError, WeightsError
 from tellapart.models.backbones import Backbone
+from tellapart.models.hub import HubBackbone, preset_folder
 from tellapart.progress import Progress
 from tellapart.weights.integrity import digest
 from tellapart.weights.layout import read_layout
@@ -26,6 +27,10 @@ def weights_path(backbone: Backbone, given: Path | None, progress: Progress) -> 
         WeightsError: They cannot be had; the message says what would help.
         StorageError: The store cannot be written.
     """
+    if isinstance(backbone, HubBackbone):
+        if given is not None:
+            raise OptionError(f"--weights is not for {backbone.name}. Next: --backbone hub:FOLDER")
+        return preset_folder(backbone, progress)
     if given is None:
         return fetch(find_pin(backbone.name), progress)
     if not given.is_file():
@@ -35,7 +40,7 @@ def weights_path(backbone: Backbone, given: Path | None, progress: Progress) -> 
 
 def weights_at_hand(backbone: Backbone, progress: Progress | None = None) -> Path | None:
     """The weights of a backbone where they are here and right, None where they would have to be fetched."""
-    return locate(find_pin(backbone.name), progress)
+    return None if isinstance(backbone, HubBackbone) else locate(find_pin(backbone.name), progress)
 
 
 def load_weights(network: Any, path: Path, backbone: Backbone) -> None:
