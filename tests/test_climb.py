@@ -1,6 +1,7 @@
 """One step: trained, exported, asked once for the test photos, written; read when it is done."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,10 +9,13 @@ import pytest
 from ladder_set import CLASSES, draw_shapes
 from tellapart import climb as climbing
 from tellapart.climb import Climb, climb_step
+from tellapart.deploy.runtime import load
 from tellapart.errors import TellapartError
+from tellapart.evaluation.calibration import scaled
+from tellapart.evaluation.metrics import expected_calibration_error, score
 from tellapart.files import cache_folder, read_csv
-from tellapart.models.recipes import RECIPES
-from tellapart.models.task import Options
+from tellapart.models.recipes import RECIPES, fit_recipe
+from tellapart.models.task import Fitted, Options
 from tellapart.photos.scan import scan
 from tellapart.photos.split import split
 from tellapart.progress import Silent
@@ -41,6 +45,49 @@ def test_a_step_leaves_its_files_and_scores(shared_climb: Climb) -> None:
     assert list(read_csv(folder / "history.csv")[0]) == [
         "epoch", "loss", "accuracy", "valid_loss", "valid_accuracy", "seconds", "learning_rate",
     ]  # fmt: skip
+
+
+def test_the_model_is_calibrated_and_all_figures_are_those_with_the_temperature(
+    shared_climb: Climb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tellapart.evaluation.calibration.FEWEST", 5)
+    entry = climb_step(RECIPES["baseline"], shared_climb)
+    folder = shared_climb.run / "recipes" / "baseline"
+    told, model = entry["calibration"], load(folder / "model.onnx")
+    assert told["temperature"] != 1.0
+    assert told["valid_log_loss_after"] < told["valid_log_loss_before"]
+    assert model.passport["temperature"] == told["temperature"]
+    assert model.passport["scores"]["test"] == entry["test"]
+
+    rows = read_csv(folder / "predictions.csv")
+    labels = np.array([CLASSES.index(row["class"]) for row in rows])
+    answers = model.predict_proba([shared_climb.photos.root / row["path"] for row in rows])
+    assert answers == pytest.approx(np.array([[float(row[label]) for label in CLASSES] for row in rows]), abs=1e-6)
+    assert entry["test"]["ece"] == told["ece_after"] == pytest.approx(expected_calibration_error(labels, answers))
+    before = scaled(answers, 1 / told["temperature"])
+    assert told["ece_before"] == pytest.approx(expected_calibration_error(labels, before), abs=1e-4)
+
+    valid = read_csv(folder / "valid.csv")
+    assert [row["path"] for row in valid] == [photo.path for photo in shared_climb.split.valid]
+    shares = np.array([[float(row[label]) for label in CLASSES] for row in valid])
+    kept = score(np.array([CLASSES.index(row["class"]) for row in valid]), shares)
+    assert entry["valid"]["log_loss"] == pytest.approx(kept.log_loss) == pytest.approx(told["valid_log_loss_after"])
+
+
+def test_a_step_of_an_early_version_without_answers_to_validation_is_done_again(
+    shared_climb: Climb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    climb_step(RECIPES["majority"], shared_climb)
+    (shared_climb.run / "recipes" / "majority" / "valid.csv").unlink()
+    trained = []
+
+    def noted(*given: Any) -> Fitted:
+        trained.append(1)
+        return fit_recipe(*given)
+
+    monkeypatch.setattr(climbing, "fit_recipe", noted)
+    climb_step(RECIPES["majority"], shared_climb)
+    assert trained == [1]
 
 
 def test_a_step_that_is_done_is_read(shared_climb: Climb, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tellapart.deploy.export import answer_both, stamp
+from tellapart.deploy.export import answer_both, calibrated, stamp
+from tellapart.evaluation.calibration import Temperature, calibration, fit_temperature, scaled
 from tellapart.evaluation.metrics import Evaluation, evaluate, score
 from tellapart.files import make_folder, read_json, whole_file, write_bytes, write_csv, write_json
 from tellapart.memory import peak_mb, start_peak
@@ -18,12 +19,15 @@ from tellapart.models.choice import Choice
 from tellapart.models.onnx_export import to_onnx
 from tellapart.models.recipes import Recipe, fit_recipe
 from tellapart.models.task import Fitted, Options, Task
+from tellapart.photos.batches import label_numbers
 from tellapart.photos.scan import Photo, Photos
 from tellapart.photos.split import Split
 from tellapart.progress import Progress
 
 _HISTORY = ("epoch", "loss", "accuracy", "valid_loss", "valid_accuracy", "seconds", "learning_rate")
 _DONE = "recipe.json"
+VALID = "valid.csv"
+TEST = "predictions.csv"
 
 
 @dataclass(frozen=True)
@@ -57,21 +61,23 @@ class Climb:
 
 
 def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
-    """Train, export, evaluate and write one recipe; a recipe that is done is read instead.
+    """Train, calibrate, export, evaluate and write one recipe; a recipe that is done is read instead.
 
     Returns:
         Its entry in results.json.
     """
     folder = climb.folder(recipe)
-    if (folder / _DONE).is_file():
+    # An early version kept no answers to the validation photos, which the choice needs: done again.
+    if (folder / _DONE).is_file() and (folder / VALID).is_file():
         climb.progress.note(f"{recipe.name}: done before")
         return read_json(folder / _DONE)  # type: ignore[no-any-return]
     start_peak()
     start = time.perf_counter()
     fitted = fit_recipe(recipe, climb.task(recipe))
-    network = to_onnx(fitted.network)
+    fitted, temperature = _calibrate(fitted, climb)
+    network = calibrated(to_onnx(fitted.network), temperature.value)
     before_test = time.perf_counter()
-    evaluation, difference = _evaluate(network, fitted, climb)
+    evaluation, difference = _evaluate(network, fitted, climb, temperature.value)
     seconds = {
         **fitted.seconds,
         "evaluate": time.perf_counter() - before_test,
@@ -81,6 +87,7 @@ def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
     entry["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
     entry["peak_rss_mb"] = peak_mb()
     entry["export_difference"] = difference
+    entry["calibration"] = calibration(temperature, evaluation.labels, evaluation.probabilities)
     _write(folder, climb, fitted, evaluation)
     facts = _facts(entry, climb)
     write_bytes(folder / "model.onnx", stamp(network, fitted, climb.photos.root, climb.split.valid, facts))
@@ -92,16 +99,24 @@ def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
     return entry
 
 
-def _evaluate(network: bytes, fitted: Fitted, climb: Climb) -> tuple[Evaluation, float]:
+def _calibrate(fitted: Fitted, climb: Climb) -> tuple[Fitted, Temperature]:
+    """Fit the temperature on validation; from here on all probabilities are those with it."""
+    labels = label_numbers(climb.split.valid, climb.photos.classes)
+    temperature = fit_temperature(labels, fitted.valid, climb.photos.classes)
+    train, valid = (scaled(shares, temperature.value) for shares in (fitted.train, fitted.valid))
+    return replace(fitted, train=train, valid=valid), temperature
+
+
+def _evaluate(network: bytes, fitted: Fitted, climb: Climb, temperature: float) -> tuple[Evaluation, float]:
     """Ask the exported network for the test photos, and hold Keras against it on the same ones."""
     differences: list[float] = []
 
     def answer(photos: Sequence[Photo]) -> np.ndarray:
-        both = answer_both(network, fitted, climb.photos.root, photos)
+        both = answer_both(network, fitted, climb.photos.root, photos, temperature)
         differences.append(both.difference)
         return both.probabilities
 
-    evaluation = evaluate(answer, climb.split.test, climb.photos.classes)
+    evaluation = evaluate(answer, climb.split.test, climb.photos.classes, climb.split.groups)
     return evaluation, max(differences)
 
 
@@ -131,6 +146,7 @@ def _facts(entry: dict[str, Any], climb: Climb) -> dict[str, Any]:
     """What the model file says of its classes, its data and its scores."""
     return {
         "classes": list(climb.photos.classes),
+        "temperature": entry["calibration"]["temperature"],
         "fingerprints": {"photos": climb.photos.fingerprint, "split": climb.split.fingerprint},
         "scores": {"valid": entry["valid"], "test": entry["test"]},
     }
@@ -140,15 +156,8 @@ def _write(folder: Path, climb: Climb, fitted: Fitted, evaluation: Evaluation) -
     classes = climb.photos.classes
     history = (asdict(row) for row in fitted.history.rows)
     write_csv(folder / "history.csv", _HISTORY, ([row[column] for column in _HISTORY] for row in history))
-    # Nine digits give each float32 back exactly, so that no two probabilities become equal.
-    write_csv(
-        folder / "predictions.csv",
-        ("path", "class", "predicted", *classes),
-        (
-            (photo.path, photo.label, classes[int(row.argmax())], *(f"{share:.9g}" for share in row))
-            for photo, row in zip(evaluation.photos, evaluation.probabilities, strict=True)
-        ),
-    )
+    _write_answers(folder / TEST, classes, evaluation.photos, evaluation.probabilities)
+    _write_answers(folder / VALID, classes, climb.split.valid, fitted.valid)
     write_csv(
         folder / "confusion.csv",
         ("class", *classes),
@@ -156,6 +165,18 @@ def _write(folder: Path, climb: Climb, fitted: Fitted, evaluation: Evaluation) -
     )
     with whole_file(folder / "model.keras") as temporary:
         fitted.network.save(temporary)
+
+
+def _write_answers(path: Path, classes: Sequence[str], photos: Sequence[Photo], probabilities: np.ndarray) -> None:
+    # Nine digits give each float32 back exactly, so that no two probabilities become equal.
+    write_csv(
+        path,
+        ("path", "class", "predicted", *classes),
+        (
+            (photo.path, photo.label, classes[int(row.argmax())], *(f"{share:.9g}" for share in row))
+            for photo, row in zip(photos, probabilities, strict=True)
+        ),
+    )
 
 
 def _told(entry: dict[str, Any]) -> str:

@@ -110,7 +110,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _train(self, photos: Photos, names: list[str]) -> Model:
         """Train, export and load the model; what needs a training framework is imported here."""
-        from tellapart.deploy.export import stamp
+        from tellapart.deploy.export import calibrated, stamp
+        from tellapart.evaluation.calibration import fit_temperature
         from tellapart.models.choice import resolve
         from tellapart.models.onnx_export import to_onnx
         from tellapart.models.recipes import find_recipe, fit_recipe
@@ -128,7 +129,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             place = Path(folder) / "recipes" / recipe.name
             task = Task(photos.root, photos.classes, train, valid, options, place, cache_folder())
             fitted = fit_recipe(recipe, task)
-        content = stamp(to_onnx(fitted.network), fitted, photos.root, valid, {"classes": names})
+        temperature = fit_temperature(task.labels(valid), fitted.valid, names).value
+        network = calibrated(to_onnx(fitted.network), temperature)
+        content = stamp(network, fitted, photos.root, valid, {"classes": names, "temperature": temperature})
         return Model(content, f"the fitted {recipe.name}")
 
 

@@ -10,11 +10,13 @@ import pytest
 from PIL import Image
 from tiny_model import FACTS, Handed, tiny_model
 
-from tellapart.deploy.export import AGREEMENT, GOLDEN, answer_both, stamp
+from tellapart.deploy.export import AGREEMENT, GOLDEN, answer_both, calibrated, stamp
 from tellapart.deploy.runtime import FORMAT, KEY, Model
 from tellapart.errors import TellapartError
+from tellapart.evaluation.calibration import BOUNDS, scaled
 from tellapart.models.backend import keras
 from tellapart.models.forward import Forward
+from tellapart.models.onnx_export import to_onnx
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ def test_the_file_says_what_its_user_needs(handed: Handed) -> None:
     assert passport["backbone"] is None
     assert passport["classes"] == ["chair & co", "椅子", "table"]
     assert passport["pixels"] == {"size": 16, "geometry": "squash", "scaling": "0 to 1"}
-    assert passport["temperature"] == 1.0
+    assert passport["temperature"] == 1.0  # where no temperature is given
     assert passport["photos"] == "0" * 64
 
 
@@ -90,3 +92,51 @@ def test_fewer_photos_than_golden_ones(handed: Handed) -> None:
     content = stamp(handed.network, handed.fitted, handed.root, handed.photos[:1], {"classes": ["a", "b", "c"]})
     assert len(passport_of(content)["golden"]) == 1
     assert Model(content, "model.onnx").classes == ("a", "b", "c")
+
+
+@pytest.mark.parametrize("temperature", [BOUNDS[0], 0.6, 2.5, BOUNDS[1]])
+def test_the_temperature_is_inside_the_graph(handed: Handed, temperature: float) -> None:
+    content = calibrated(handed.network, temperature)
+    pictures = np.random.default_rng(0).uniform(0, 255, (6, 16, 16, 3)).astype(np.float32)
+    before, after = Forward(handed.network)(pictures), Forward(content)(pictures)
+    assert np.abs(after - before).max() > 0.01
+    assert after == pytest.approx(scaled(before, temperature), abs=1e-6)
+    model = onnx.load_from_string(content)
+    onnx.checker.check_model(model)
+    assert [end.name for end in (model.graph.input[0], model.graph.output[0])] == ["photo", "probabilities"]
+    assert content == calibrated(handed.network, temperature)
+
+
+def test_a_temperature_of_1_leaves_the_bytes_as_they_are(handed: Handed) -> None:
+    assert calibrated(handed.network, 1.0) is handed.network
+
+
+def test_a_photo_without_any_doubt_stays_a_number(handed: Handed) -> None:
+    certain = keras.models.clone_model(handed.fitted.network)
+    weights = handed.fitted.network.get_weights()
+    certain.set_weights([*weights[:-1], np.array([1000.0, 0.0, -1000.0])])
+    answers = Forward(calibrated(to_onnx(certain), 20.0))(np.zeros((2, 16, 16, 3)))
+    assert np.isfinite(answers).all()
+    assert answers.sum(axis=1) == pytest.approx([1, 1])
+
+
+def test_like_is_held_against_like(handed: Handed) -> None:
+    content = calibrated(handed.network, 2.5)
+    answers = answer_both(content, handed.fitted, handed.root, handed.photos, 2.5)
+    assert answers.difference <= AGREEMENT
+    plain = answer_both(handed.network, handed.fitted, handed.root, handed.photos)
+    assert answers.probabilities == pytest.approx(scaled(plain.probabilities, 2.5), abs=1e-6)
+    with pytest.raises(TellapartError, match="not handed"):
+        answer_both(content, handed.fitted, handed.root, handed.photos, 1.0)
+
+
+def test_golden_photos_have_the_calibrated_answers(handed: Handed) -> None:
+    facts = {**FACTS, "temperature": 2.5}
+    content = stamp(calibrated(handed.network, 2.5), handed.fitted, handed.root, handed.photos, facts)
+    passport = passport_of(content)
+    assert passport["temperature"] == 2.5
+    before = passport_of(handed.content)["golden"]
+    for kept, plain in zip(passport["golden"], before, strict=True):
+        wanted = scaled(np.array([plain["probabilities"]]), 2.5)[0]
+        assert kept["probabilities"] == pytest.approx(wanted.tolist(), abs=1e-4)
+    Model(content, "model.onnx")  # proves itself on them

@@ -2,10 +2,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
+from simulated import answers
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss, recall_score
 
 from photo_maker import photo
-from tellapart.evaluation.metrics import SMALLEST, evaluate, expected_calibration_error, score, test_score
+from tellapart.evaluation.intervals import wilson
+from tellapart.evaluation.metrics import (
+    BINS,
+    SMALLEST,
+    confidence_bins,
+    evaluate,
+    expected_calibration_error,
+    log_losses,
+    score,
+    test_score,
+)
 from tellapart.photos.scan import Photo
 from tellapart.photos.split import HeldOutPhotos
 
@@ -45,9 +56,70 @@ def test_scores_agree_with_scikit_learn(seed: int, n: int, n_classes: int) -> No
         f1_score(labels, predicted, labels=numbers, average="macro", zero_division=0.0)
     )
     assert found.confusion == confusion_matrix(labels, predicted, labels=numbers).tolist()
+    assert found.balanced_accuracy == pytest.approx(
+        recall_score(labels, predicted, labels=np.unique(labels), average="macro")
+    )
     assert 0 <= found.ece <= 1
     plain = score(labels, probabilities)
     assert (plain.n, plain.accuracy, plain.log_loss) == (found.n, found.accuracy, found.log_loss)
+
+
+def test_log_losses_are_by_photo() -> None:
+    assert log_losses(LABELS, PROBABILITIES) == pytest.approx(-np.log([0.7, 0.3, 0.8, 0.5, 0.8, 0.1]), abs=1e-6)
+
+
+SPANS = ("accuracy", "macro_f1", "log_loss", "ece", "balanced_accuracy")
+
+
+def spans_of(labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
+    found = test_score(labels, probabilities, groups)
+    return np.array([[getattr(found, f"{name}_{end}") for end in ("low", "high")] for name in SPANS])
+
+
+def test_every_score_has_an_interval_that_copies_do_not_narrow() -> None:
+    labels, probabilities = answers(np.random.default_rng(0), 100)
+    single = spans_of(labels, probabilities)
+    found = test_score(labels, probabilities)
+    for (low, high), name in zip(single, SPANS, strict=True):
+        assert low < high
+        assert name == "ece" or low < getattr(found, name) < high
+    doubled, twice = np.repeat(labels, 2), np.repeat(probabilities, 2, axis=0)
+    grouped = spans_of(doubled, twice, np.repeat(np.arange(100), 2))
+    assert grouped == pytest.approx(single, abs=0.005)
+    assert (np.diff(spans_of(doubled, twice)) < 0.85 * np.diff(single)).all()
+
+
+def test_intervals_are_fixed_and_stay_where_scores_can_be() -> None:
+    labels, probabilities = answers(np.random.default_rng(1), 12)
+    first = spans_of(labels, probabilities)
+    assert (first == spans_of(labels, probabilities)).all()
+    assert (first >= 0).all()
+    assert (np.delete(first, 2, axis=0) <= 1).all()
+
+
+def test_where_nothing_is_wrong_the_intervals_have_a_width_all_the_same() -> None:
+    labels = np.repeat([0, 1], 10)
+    found = test_score(labels, np.eye(2)[labels] * 0.8 + 0.1)
+    assert (found.macro_f1_low, found.macro_f1_high) == wilson(20, 20)
+    assert (found.balanced_accuracy_low, found.balanced_accuracy_high) == wilson(20, 20)
+
+
+def test_a_single_photo_has_scores() -> None:
+    found = test_score(np.array([1]), np.array([[0.7, 0.3]]))
+    assert found.accuracy == 0
+    assert np.isfinite(spans_of(np.array([1]), np.array([[0.7, 0.3]]))).all()
+
+
+def test_a_class_without_photos_in_a_draw_does_not_count_as_failed() -> None:
+    # One photo in twenty is of class 1, and is found: the draws without it must not lower the score.
+    labels = np.array([0] * 19 + [1])
+    probabilities = np.where(labels[:, np.newaxis] == [0, 1], 0.9, 0.1)
+    probabilities[0] = [0.4, 0.6]
+    assert test_score(labels, probabilities).balanced_accuracy_low > 0.8
+
+
+def test_bins_of_confidence() -> None:
+    assert confidence_bins(np.array([0.0, 0.0667, 0.5, 0.9999, 1.0])).tolist() == [0, 1, 7, 14, BINS - 1]
 
 
 def test_a_certain_error_costs_much_and_not_infinity() -> None:
@@ -89,9 +161,11 @@ def test_the_test_photos_are_asked_for_once_and_in_order() -> None:
         asked.append(tuple(some))
         return np.array([[0.1, 0.9], [0.8, 0.2], [0.7, 0.3]])
 
-    found = evaluate(answer, HeldOutPhotos(photos), ("chair", "table"))  # type: ignore[arg-type]
+    found = evaluate(answer, HeldOutPhotos(photos), ("chair", "table"), {photos[0].path: "g", photos[1].path: "g"})  # type: ignore[arg-type]
     assert asked == [photos]
     assert found.photos == photos
     assert found.labels.tolist() == [1, 0, 1]
     assert found.score.accuracy == pytest.approx(2 / 3)
     assert found.score.confusion == [[1, 0], [1, 1]]
+    alone = evaluate(answer, HeldOutPhotos(photos), ("chair", "table"))  # type: ignore[arg-type]
+    assert found.score.accuracy_low != alone.score.accuracy_low

@@ -15,7 +15,9 @@ from PIL import Image
 
 from tellapart.deploy.runtime import FORMAT, KEY
 from tellapart.errors import TellapartError
+from tellapart.evaluation.calibration import FLOOR, scaled
 from tellapart.models.forward import BATCH, Forward, in_batches
+from tellapart.models.onnx_export import OUTPUT
 from tellapart.models.scratch import predict
 from tellapart.models.task import Fitted
 from tellapart.photos.batches import pixels_of
@@ -38,8 +40,49 @@ class Answers:
     difference: float
 
 
-def answer_both(network: bytes, fitted: Fitted, root: Path, photos: Sequence[Photo]) -> Answers:
+def calibrated(network: bytes, temperature: float) -> bytes:
+    """Put the temperature into an exported network: softmax(log(p) / T) behind its last node.
+
+    It works on whatever the last node is, so it needs no knowledge of how a
+    converter writes a softmax; `evaluation.calibration.scaled` is the same in NumPy.
+
+    Args:
+        network: Its output `probabilities` is (photos, classes).
+        temperature: 1 leaves the network as it is.
+    """
+    if temperature == 1.0:
+        return network
+    model = onnx.load_from_string(network)
+    graph, raw = model.graph, f"{OUTPUT}_before"
+    for node in graph.node:
+        node.input[:] = [raw if name == OUTPUT else name for name in node.input]
+        node.output[:] = [raw if name == OUTPUT else name for name in node.output]
+    for name, value in (("floor", FLOOR), ("temperature", temperature)):
+        graph.initializer.append(onnx.numpy_helper.from_array(np.float32(value), name))
+    make = onnx.helper.make_node
+    graph.node.extend(
+        [
+            make("Max", [raw, "floor"], ["floored"], name="Calibration_floor"),
+            make("Log", ["floored"], ["logits"], name="Calibration_logits"),
+            make("Div", ["logits", "temperature"], ["scaled"], name="Calibration_scaled"),
+            make("Softmax", ["scaled"], [OUTPUT], name="Calibration_shares", axis=-1),
+        ]
+    )
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def answer_both(
+    network: bytes, fitted: Fitted, root: Path, photos: Sequence[Photo], temperature: float = 1.0
+) -> Answers:
     """Run photos through the exported network and through Keras.
+
+    Args:
+        network: The exported network, with the temperature inside.
+        fitted: The trained one, without.
+        root: What the photos' paths are relative to.
+        photos: Any.
+        temperature: By which Keras' answers are scaled, so that like is held against like.
 
     Raises:
         TellapartError: They differ by more than 1e-4: the export is wrong.
@@ -50,8 +93,9 @@ def answer_both(network: bytes, fitted: Fitted, root: Path, photos: Sequence[Pho
     while some_pictures := list(islice(pictures, BATCH)):
         some = np.stack(some_pictures).astype(np.float32)
         exported = forward(some)
+        trained = scaled(predict(fitted.network, some), temperature)
         # NumPy's maximum, unlike Python's, keeps a NaN.
-        difference = float(np.maximum(difference, np.abs(exported - predict(fitted.network, some)).max()))
+        difference = float(np.maximum(difference, np.abs(exported - trained).max()))
         probabilities.append(exported)
     if not difference <= AGREEMENT:
         raise TellapartError(
@@ -65,11 +109,11 @@ def stamp(network: bytes, fitted: Fitted, root: Path, golden: Sequence[Photo], f
     """Write what a user of the file needs into the file.
 
     Args:
-        network: The exported network.
+        network: The exported network, calibrated.
         fitted: Gives the pixel specification and the recipe.
         root: What the photos' paths are relative to.
         golden: Some photos to keep inside, with their answers.
-        facts: Classes, fingerprints, scores.
+        facts: Classes, temperature, fingerprints, scores.
 
     Returns:
         The bytes of the model file.

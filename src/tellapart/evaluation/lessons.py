@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tellapart.evaluation.comparison import Comparison, percent, points
+from tellapart.evaluation.comparison import Comparison, percent, points, would_do
 from tellapart.evaluation.metrics import Score, TestScore
 
 _NOTICEABLE: Final = 0.01  # a change of training accuracy or of the gap under one point is none
@@ -78,7 +78,7 @@ def _told(step: Step, pair: Comparison) -> str:
         return (
             f"On test photos the difference of {points(pair.difference)} (95 % interval "
             f"{100 * pair.low:+.1f} to {100 * pair.high:+.1f}) could be chance: "
-            f"{step.test.n} photos cannot tell the two apart."
+            f"{step.test.n} photos cannot tell the two apart; {would_do(pair)}."
         )
     if pair.difference > 0:
         return f"So it bought {points(pair.difference)[1:]} on test photos, more than chance would give."

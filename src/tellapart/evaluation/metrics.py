@@ -1,18 +1,27 @@
 """Scores, and the one place where the test photos are opened."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from tellapart.evaluation.intervals import wilson
+from tellapart.evaluation.intervals import (
+    DRAWS,
+    accuracy_interval,
+    basic,
+    bca,
+    by_group,
+    group_numbers,
+    resampled,
+    studentised,
+)
 from tellapart.photos.batches import label_numbers
 from tellapart.photos.scan import Photo
 from tellapart.photos.split import HeldOutPhotos
 
 SMALLEST: Final = 1e-7  # a probability below this counts as this in the log loss
-_BINS: Final = 15
+BINS: Final = 15  # of confidence, each as wide
 
 Answer = Callable[[Sequence[Photo]], np.ndarray]
 
@@ -28,7 +37,13 @@ class Score:
 
 @dataclass(frozen=True)
 class TestScore(Score):
-    """The scores of the test photos; accuracy with its 95 % interval (Wilson)."""
+    """The scores of the test photos, each with its 95 % interval.
+
+    Accuracy has Wilson's interval; log loss a studentised bootstrap; macro F1 and
+    balanced accuracy a BCa bootstrap; the calibration error a basic bootstrap,
+    which takes off what few photos add to it, so that it may lie below the error
+    itself. All count groups of copies as what they are.
+    """
 
     __test__ = False  # its name makes pytest look for tests in it
 
@@ -37,6 +52,15 @@ class TestScore(Score):
     macro_f1: float
     ece: float
     confusion: list[list[int]]
+    balanced_accuracy: float
+    macro_f1_low: float
+    macro_f1_high: float
+    log_loss_low: float
+    log_loss_high: float
+    ece_low: float
+    ece_high: float
+    balanced_accuracy_low: float
+    balanced_accuracy_high: float
 
 
 @dataclass(frozen=True)
@@ -56,18 +80,22 @@ class Evaluation:
     score: TestScore
 
 
-def evaluate(answer: Answer, test: HeldOutPhotos, classes: Sequence[str]) -> Evaluation:
+def evaluate(
+    answer: Answer, test: HeldOutPhotos, classes: Sequence[str], groups: Mapping[str, str] | None = None
+) -> Evaluation:
     """Ask a model for the test photos, once.
 
     Args:
         answer: Gives probabilities (photos, classes) for photos.
         test: The photos that were set aside.
         classes: Their order is that of the columns.
+        groups: The group of each photo that has copies, by path.
     """
     photos = test.open_for_evaluation()
     labels = label_numbers(photos, classes)
     probabilities = answer(photos)
-    return Evaluation(photos, labels, probabilities, test_score(labels, probabilities))
+    numbers = group_numbers([photo.path for photo in photos], groups or {})
+    return Evaluation(photos, labels, probabilities, test_score(labels, probabilities, numbers))
 
 
 def score(labels: np.ndarray, probabilities: np.ndarray) -> Score:
@@ -78,31 +106,47 @@ def score(labels: np.ndarray, probabilities: np.ndarray) -> Score:
         probabilities: Shape (photos, classes).
     """
     predicted = probabilities.argmax(axis=1)
+    return Score(len(labels), float((predicted == labels).mean()), float(log_losses(labels, probabilities).mean()))
+
+
+def log_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """The log loss of each photo in nats, (photos,); arguments as in `score`."""
     given = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return Score(
-        len(labels),
-        float((predicted == labels).mean()),
-        float(-np.log(np.maximum(given, SMALLEST)).mean()),
-    )
+    return np.asarray(-np.log(np.maximum(given, SMALLEST)))
 
 
-def test_score(labels: np.ndarray, probabilities: np.ndarray) -> TestScore:
-    """All scores of the test photos; arguments as in `score`."""
+def test_score(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    groups: np.ndarray | None = None,  # noqa: PT028  it is no test
+) -> TestScore:
+    """All scores of the test photos.
+
+    Args:
+        labels: Class numbers, (photos,).
+        probabilities: Shape (photos, classes).
+        groups: The group of each photo, (photos,).
+    """
     from sklearn.metrics import confusion_matrix, f1_score
 
     plain = score(labels, probabilities)
     predicted = probabilities.argmax(axis=1)
     numbers = list(range(probabilities.shape[1]))
-    low, high = wilson(int((predicted == labels).sum()), len(labels))
+    confusion = confusion_matrix(labels, predicted, labels=numbers)
+    photos_of_class = confusion.sum(axis=1)
+    there = photos_of_class > 0
+    accuracy = accuracy_interval(predicted == labels, groups)
+    spans = {"accuracy": accuracy, **_bootstrapped(labels, probabilities, groups, accuracy)}
     return TestScore(
         plain.n,
         plain.accuracy,
         plain.log_loss,
-        low,
-        high,
-        float(f1_score(labels, predicted, labels=numbers, average="macro", zero_division=0.0)),
-        expected_calibration_error(labels, probabilities),
-        confusion_matrix(labels, predicted, labels=numbers).tolist(),
+        macro_f1=float(f1_score(labels, predicted, labels=numbers, average="macro", zero_division=0.0)),
+        ece=expected_calibration_error(labels, probabilities),
+        confusion=confusion.tolist(),
+        balanced_accuracy=float((confusion.diagonal()[there] / photos_of_class[there]).mean()),
+        **{f"{name}_low": low for name, (low, _) in spans.items()},
+        **{f"{name}_high": high for name, (_, high) in spans.items()},
     )
 
 
@@ -116,6 +160,66 @@ def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) ->
     """
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
-    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    bins = confidence_bins(confidence)
     gaps = [abs(float((correct[bins == b] - confidence[bins == b]).sum())) for b in np.unique(bins)]
     return float(sum(gaps) / len(labels))
+
+
+def confidence_bins(confidence: np.ndarray) -> np.ndarray:
+    """The bin, 0 to 14, of each confidence from 0 to 1."""
+    return np.asarray(np.minimum((confidence * BINS).astype(int), BINS - 1))
+
+
+def _bootstrapped(
+    labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray | None, accuracy: tuple[float, float]
+) -> dict[str, tuple[float, float]]:
+    """The 95 % intervals of all scores but accuracy, by name."""
+    n_classes = probabilities.shape[1]
+    sums = by_group(_sums(labels, probabilities), groups)
+    total = sums.sum(axis=0)
+    now, drawn = _scores(total, n_classes), _scores(resampled(sums), n_classes)
+    # Of a single group nothing is left to be scored.
+    left_out = _scores(total - sums, n_classes) if len(sums) > 1 else now[np.newaxis]
+    spans = {
+        name: bca(drawn[:, place], float(now[place]), left_out[:, place])
+        for place, name in enumerate(("macro_f1", "balanced_accuracy"))
+    }
+    if (probabilities.argmax(axis=1) == labels).all():
+        # Where nothing is wrong, no draw is: these two are accuracies then, and have its interval.
+        spans = dict.fromkeys(spans, accuracy)
+    spans["ece"] = basic(drawn[:, 2], float(now[2]))
+    (loss,) = studentised(log_losses(labels, probabilities)[:, np.newaxis], groups, draws=DRAWS)
+    spans = {name: (max(low, 0.0), min(high, 1.0)) for name, (low, high) in spans.items()}
+    return {**spans, "log_loss": (max(loss.low, 0.0), loss.high)}
+
+
+def _sums(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """What each photo adds to the scores: 1; of its class hit, there, said; of its bin, right less confidence."""
+    each = np.arange(len(labels))
+    classes = np.eye(probabilities.shape[1])
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    right = predicted == labels
+    gaps = np.zeros((len(labels), BINS))
+    gaps[each, confidence_bins(confidence)] = right - confidence
+    hit = classes[labels] * right[:, np.newaxis]
+    return np.hstack([np.ones((len(labels), 1)), hit, classes[labels], classes[predicted], gaps])
+
+
+def _scores(totals: np.ndarray, n_classes: int) -> np.ndarray:
+    """Macro F1, balanced accuracy and calibration error, (..., 3), from sums over photos.
+
+    A class that a draw has no photo of has no score there; counted as 0 it would
+    pull the scores of sets with small classes down.
+    """
+    n, totals = totals[..., 0], totals[..., 1:]
+    hit, there, said, gaps = np.split(totals, [n_classes, 2 * n_classes, 3 * n_classes], axis=-1)
+    return np.stack(
+        [_mean_share(2 * hit, there + said), _mean_share(hit, there), np.abs(gaps).sum(axis=-1) / n], axis=-1
+    )
+
+
+def _mean_share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """The mean over classes of part / whole, without classes where both are nothing."""
+    known = whole > 0
+    shares = np.where(known, part / np.where(known, whole, 1.0), 0.0)
+    return np.asarray(shares.sum(axis=-1) / known.sum(axis=-1))
