@@ -112,11 +112,28 @@ def test_what_results_say() -> None:
     assert sum(row["n"] for row in told["bins_before"]) == sum(row["n"] for row in told["bins_after"]) == 4000
 
 
+def answers_of(confidence: float, right: int, wrong: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.repeat([0, 1], [right, wrong]), np.tile([confidence, 1 - confidence], (right + wrong, 1))
+
+
 def test_bins_by_hand_and_their_error() -> None:
-    probabilities = np.array([[0.9, 0.1], [0.92, 0.08], [0.6, 0.4], [0.6, 0.4]])
-    labels = np.array([0, 1, 0, 0])
+    parts = [answers_of(0.9, 6, 6), answers_of(0.6, 11, 0)]
+    labels, probabilities = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     low, high = reliability(labels, probabilities)
-    assert low == {"n": 2, "confidence": pytest.approx(0.6), "accuracy": 1.0, "low": wilson(2, 2)[0], "high": 1.0}
-    assert [high["n"], high["confidence"], high["accuracy"]] == pytest.approx([2, 0.91, 0.5])
-    error = sum(row["n"] * abs(row["accuracy"] - row["confidence"]) for row in (low, high)) / 4
+    assert [low["n"], low["confidence"], low["accuracy"]] == pytest.approx([11, 0.6, 1.0])
+    assert (low["low"], low["high"]) == wilson(11, 11)
+    assert [high["n"], high["confidence"], high["accuracy"]] == pytest.approx([12, 0.9, 0.5])
+    error = sum(row["n"] * abs(row["accuracy"] - row["confidence"]) for row in (low, high)) / 23
     assert error == pytest.approx(expected_calibration_error(labels, probabilities))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "wanted"),
+    [((4, 3, 9, 12, 2), [16, 14]), ((20, 0, 3, 7, 11), [20, 10, 11]), ((3, 0, 0, 0, 2), [5]), ((0, 0, 0, 0, 1), [1])],
+)
+def test_small_bins_are_joined_with_their_neighbours(numbers: tuple[int, ...], wanted: list[int]) -> None:
+    parts = [answers_of(0.55 + 0.1 * place, n, 0) for place, n in enumerate(numbers)]
+    labels, probabilities = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    rows = reliability(labels, probabilities)
+    assert [row["n"] for row in rows] == wanted
+    assert [row["confidence"] for row in rows] == sorted(row["confidence"] for row in rows)

@@ -56,5 +56,20 @@ def test_curves_are_told_at_the_best_epoch() -> None:
     assert "without validation" in facts.about_curves([{"epoch": "1"}], None)
 
 
+def test_calibration_is_told_in_words() -> None:
+    told = {
+        "temperature": 1.834, "why": "", "ece_before": 0.081, "ece_after": 0.034,
+        "log_loss_before": 0.41, "log_loss_after": 0.36,
+    }  # fmt: skip
+    assert facts.about_calibration(told) == (
+        "It was too sure of itself: on validation photos a temperature of 1.83 gives the lowest log loss. "
+        "On test photos the calibration error goes from 0.081 to 0.034, the log loss from 0.410 to 0.360."
+    )
+    assert "not sure enough" in facts.about_calibration({**told, "temperature": 0.6})
+    assert "20.00 (stopped at 20)" in facts.about_calibration({**told, "temperature": 20.0, "why": "stopped at 20"})
+    kept = facts.about_calibration({**told, "temperature": 1.0, "why": "kept at 1: too few"})
+    assert kept == "Temperature kept at 1: too few. Calibration error on test photos: 0.034."
+
+
 def test_the_gap_is_in_points() -> None:
     assert facts.gap_of({"train": {"accuracy": 0.9}, "test": {"accuracy": 0.7}}) == pytest.approx(20)

@@ -96,7 +96,7 @@ def test_every_step_and_every_figure_is_there(page: Page, run: Path) -> None:
     for step in ("Step 0", "Step 1: Simple CNN", "Step 4: Tuned CNN", "Step 5b: Fine-tuned backbone"):
         assert step in page.text
     images = [attrs for tag, attrs in page.tags if tag == "img"]
-    assert len(images) == len(list((run / "figures").glob("*.png"))) == 17
+    assert len(images) == len(list((run / "figures").glob("*.png"))) == 23
     assert all(len(image["alt"] or "") > 20 for image in images)
     assert sum(tag == "figcaption" for tag, _ in page.tags) == len(images)
     for said in (
@@ -108,6 +108,28 @@ def test_every_step_and_every_figure_is_there(page: Page, run: Path) -> None:
         "3.11.7",
     ):
         assert said in page.text
+
+
+def test_calibration_and_intervals_are_told(page: Page) -> None:
+    assert page.text.count("is it as often right as it is sure?") == 7
+    assert page.text.count("a temperature of 2.00 gives the lowest log loss") == 6
+    assert "On the dashed line it is right as often as it says" in page.text
+    assert "Temperature kept at 1: nothing to gain." in page.text
+    assert re.search(r"Macro F1 0\.\d\d 0\.\d\d to \d\.\d\d, where every class", page.text)
+    assert "-0.02 to +0.10" in page.text
+
+
+def test_a_run_of_an_early_version_has_a_page_without_them(run: Path, tmp_path: Path) -> None:
+    results = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    for recipe in results["recipes"]:
+        del recipe["calibration"]
+        for score in ("macro_f1", "log_loss"):
+            del recipe["test"][f"{score}_low"], recipe["test"][f"{score}_high"]
+    comparisons = [{name: row[name] for name in row if "log_loss" not in name} for row in results["comparisons"]]
+    early = bare_copy(run, tmp_path / "early", recipes=results["recipes"], comparisons=comparisons)
+    text = Page(write_report(early)).text
+    assert "as often right as it is sure" not in text
+    assert "Difference in log loss" not in text
 
 
 def test_nothing_is_loaded_from_elsewhere(run: Path, page: Page) -> None:

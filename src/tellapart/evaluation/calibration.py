@@ -19,6 +19,7 @@ BOUNDS: Final = (0.05, 20.0)
 # A probability below this counts as this, so that its logarithm is finite; the exported file does the same.
 FLOOR: Final = 1e-30
 FEWEST: Final = 20  # validation photos; the temperature of fewer is a guess
+_JOINED: Final = 10  # photos that a mark of the diagram stands for, at least
 _GAIN: Final = 1e-5  # nats; a temperature that gains less is the arithmetic's
 
 
@@ -126,19 +127,34 @@ def calibration(temperature: Temperature, labels: np.ndarray, probabilities: np.
 
 
 def reliability(labels: np.ndarray, probabilities: np.ndarray) -> list[dict[str, float]]:
-    """How sure and how right a model is, in 15 bins of confidence; bins without photos are left out.
+    """How sure and how right a model is, for a diagram.
+
+    The bins of the calibration error, but neighbours are joined until each has 10
+    photos: accuracies of fewer would show chance alone.
 
     Returns:
         For each bin: its photos `n`, mean `confidence`, `accuracy` with Wilson's 95 % interval `low` to `high`.
     """
     confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    bins = confidence_bins(confidence)
     rows = []
-    for number in range(BINS):
-        inside = bins == number
-        n, right = int(inside.sum()), int(correct[inside].sum())
-        if n:
-            low, high = wilson(right, n)
-            sure = float(confidence[inside].mean(dtype=np.float64))
-            rows.append({"n": n, "confidence": sure, "accuracy": right / n, "low": low, "high": high})
+    for inside in _joined(confidence_bins(confidence)):
+        n, right = len(inside), int(correct[inside].sum())
+        low, high = wilson(right, n)
+        sure = float(confidence[inside].mean(dtype=np.float64))
+        rows.append({"n": n, "confidence": sure, "accuracy": right / n, "low": low, "high": high})
     return rows
+
+
+def _joined(bins: np.ndarray) -> list[np.ndarray]:
+    """The photos of each bin, or of neighbours, by number; from the lowest confidence up."""
+    joined: list[np.ndarray] = []
+    waiting = np.empty(0, dtype=int)
+    for number in range(BINS):
+        waiting = np.concatenate([waiting, np.flatnonzero(bins == number)])
+        if len(waiting) >= _JOINED:
+            joined.append(waiting)
+            waiting = np.empty(0, dtype=int)
+    if len(waiting):
+        last = joined.pop() if joined else waiting[:0]
+        joined.append(np.concatenate([last, waiting]))
+    return joined

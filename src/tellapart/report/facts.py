@@ -110,6 +110,26 @@ def _about_phases(phases: Sequence[int]) -> str:
     )
 
 
+def about_calibration(calibration: Mapping[str, Any]) -> str:
+    """Tell in words what the temperature did, on test photos."""
+    error, loss = (
+        f"from {calibration[f'{score}_before']:.3f} to {calibration[f'{score}_after']:.3f}"
+        for score in ("ece", "log_loss")
+    )
+    temperature = float(calibration["temperature"])
+    if temperature == 1:
+        return (
+            f"Temperature {calibration['why'] or 'kept at 1'}. "
+            f"Calibration error on test photos: {calibration['ece_after']:.3f}."
+        )
+    was = "It was too sure of itself" if temperature > 1 else "It was not sure enough of itself"
+    stopped = f" ({calibration['why']})" if calibration["why"] else ""
+    return (
+        f"{was}: on validation photos a temperature of {temperature:.2f}{stopped} gives the lowest log loss. "
+        f"On test photos the calibration error goes {error}, the log loss {loss}."
+    )
+
+
 def gap_of(recipe: Mapping[str, Any]) -> float:
     """Give the over-fitting gap in points: training accuracy less test accuracy."""
     return 100 * float(recipe["train"]["accuracy"] - recipe["test"]["accuracy"])

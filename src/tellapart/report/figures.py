@@ -11,6 +11,7 @@ from tellapart.files import make_folder
 from tellapart.report.curves import column, curves
 from tellapart.report.lettering import drawable, font, wrapped
 from tellapart.report.matrix import confusion
+from tellapart.report.reliability import reliability
 from tellapart.report.run_folder import RunFolder
 from tellapart.report.steps import ladder
 from tellapart.report.style import INK, SMALL, new_figure, put_title, save_figure
@@ -27,6 +28,7 @@ __all__ = [
     "curves",
     "draw_figures",
     "ladder",
+    "reliability",
     "save_figure",
     "tuning_history",
     "tuning_importance",
@@ -87,3 +89,6 @@ def _figures_of(run: RunFolder, recipe: dict[str, Any]) -> "Iterator[tuple[str, 
     if history and name != "majority":
         yield f"curves_{name}", curves(title, history, best_epoch=recipe["best_epoch"], phases=recipe["phases"])
     yield f"confusion_{name}", confusion(title, recipe["test"]["confusion"], run.results["photos"]["classes"])
+    # The floor is equally sure of every photo: a diagram of one point.
+    if recipe["calibration"] and name != "majority":
+        yield f"reliability_{name}", reliability(title, recipe["calibration"])

@@ -140,6 +140,8 @@ def _step(run: RunFolder, recipe: dict[str, Any]) -> dict[str, Any]:
         "curves": _picture(run, f"curves_{name}"),
         "about_curves": facts.about_curves(history, recipe["best_epoch"], recipe["phases"]) if history else "",
         "confusion": confusion,
+        "reliability": _picture(run, f"reliability_{name}"),
+        "about_calibration": facts.about_calibration(recipe["calibration"]) if recipe["calibration"] else "",
         "large_matrix": confusion is not None and confusion["wide"],
         "settings": _flat(recipe["hyperparameters"] or {}),
     }

@@ -33,6 +33,7 @@ _OPTIONAL: dict[str, Any] = {
     "parameters": 0,
     "trainable_parameters": 0,
     "hyperparameters": {},
+    "calibration": None,
 }
 REFIT = "Next: tellapart fit PHOTOS --out RUN --resume"
 
