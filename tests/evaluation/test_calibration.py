@@ -62,7 +62,11 @@ def test_where_validation_cannot_tell_it_stays_1() -> None:
 
 def test_where_it_changes_nothing_it_stays_1() -> None:
     labels = np.arange(40) % 4
-    found = fit_temperature(labels, np.full((40, 4), 0.25), CLASSES)
+    alike = fit_temperature(labels, np.tile([0.4, 0.3, 0.2, 0.1], (40, 1)), CLASSES)
+    assert (alike.value, alike.why) == (1.0, "kept at 1: it answers all photos alike")
+    # Two classes at 0.5 each, in one order or the other, and never a word on the others.
+    unsure = np.eye(4)[labels] * 0.5 + np.eye(4)[(labels + 1) % 4] * 0.5
+    found = fit_temperature(labels, unsure, CLASSES)
     assert (found.value, found.why) == (1.0, "kept at 1: no temperature gives a lower log loss")
 
 

@@ -44,8 +44,8 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray, classes: Sequ
     """Find the temperature of the lowest log loss on validation photos.
 
     It stays 1 where these photos cannot tell: fewer than 20, none of some class,
-    all of them right (any lower temperature would look better still), or nothing
-    gained. Else it lies between 0.05 and 20.
+    all answered alike, all of them right (any lower temperature would look better
+    still), or nothing gained. Else it lies between 0.05 and 20.
 
     Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
 
@@ -81,6 +81,8 @@ def _cannot_tell(labels: np.ndarray, probabilities: np.ndarray, classes: Sequenc
     missing = [name for number, name in enumerate(classes) if number not in labels]
     if missing:
         return f"kept at 1: no validation photo of {', '.join(missing)}"
+    if float(np.ptp(probabilities, axis=0).max()) < 1e-6:
+        return "kept at 1: it answers all photos alike"
     if (probabilities.argmax(axis=1) == labels).all():
         return "kept at 1: all validation photos are named correctly, so that nothing tells how sure is too sure"
     return ""
