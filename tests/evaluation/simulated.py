@@ -10,7 +10,7 @@ N_CLASSES = 4
 def answers(
     generator: np.random.Generator, n: int, *, gap: float = 2.5, sure: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (n,) and probabilities (n, 4): right for 9 of 10 photos, too sure where `sure` is over 1.
+    """Labels (n,) and probabilities (n, 4): right for 9 of 10 photos, too sure where `sure` is over `gap`.
 
     Args:
         generator: The source of chance.

@@ -190,7 +190,7 @@ def test_studentised_of_a_handful_of_photos_is_finite(n: int) -> None:
     assert mean.p_value > 0.05
 
 
-@pytest.mark.parametrize(("gap", "sure"), [(2.5, 1.0), (2.5, 2.0), (4.0, 1.0)])
+@pytest.mark.parametrize(("gap", "sure"), [(1.5, 1.0), (2.5, 1.0), (2.5, 2.5), (2.5, 5.0)])
 def test_log_loss_intervals_cover_the_truth(
     gap: float, sure: float, record_property: Callable[[str, object], None]
 ) -> None:
@@ -225,8 +225,8 @@ def test_the_intervals_of_a_test_score_cover_the_truth(record_property: Callable
             [getattr(found, f"{name}_low") <= value <= getattr(found, f"{name}_high") for name, value in true.items()]
         )
     shares = dict(zip(true, np.mean(covered, axis=0), strict=True))
-    record_property("coverage", shares)
+    record_property("coverage", {name: float(share) for name, share in shares.items()})
     ece = shares.pop("ece")
     assert all(0.93 <= share <= 0.97 for share in shares.values()), shares
-    # An error of calibration is a sum of distances, which no bootstrap covers well: docs/LOG.md has the figures.
-    assert ece > 0.8
+    # An error of calibration is a sum of distances, whose draws are all too high: docs/LOG.md has the figures.
+    assert ece > 0.85

@@ -118,6 +118,22 @@ def test_a_class_without_photos_in_a_draw_does_not_count_as_failed() -> None:
     assert test_score(labels, probabilities).balanced_accuracy_low > 0.8
 
 
+def test_the_calibration_error_of_a_calibrated_model_may_be_0() -> None:
+    covered = []
+    for seed in range(60):
+        # Noise of 1 and a gap of 1.5 make the logits true where they are multiplied by 1.5.
+        labels, probabilities = answers(np.random.default_rng(seed), 150, gap=1.5, sure=1.5)
+        covered.append(test_score(labels, probabilities).ece_low == 0)
+    assert np.mean(covered) > 0.9
+    labels, brash = answers(np.random.default_rng(0), 150, gap=1.5, sure=6.0)
+    assert test_score(labels, brash).ece_low > 0.05
+    # Twenty copies of each of ten photos tell as much as ten photos.
+    labels, sound = answers(np.random.default_rng(0), 10, gap=1.5, sure=1.5)
+    groups = np.repeat(np.arange(10), 20)
+    assert test_score(labels[groups], sound[groups]).ece_low > 0
+    assert test_score(labels[groups], sound[groups], groups).ece_low == 0
+
+
 def test_bins_of_confidence() -> None:
     assert confidence_bins(np.array([0.0, 0.0667, 0.5, 0.9999, 1.0])).tolist() == [0, 1, 7, 14, BINS - 1]
 

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from tellapart.evaluation.intervals import (
+    CONFIDENCE,
     DRAWS,
     accuracy_interval,
     basic,
@@ -22,6 +23,7 @@ from tellapart.photos.split import HeldOutPhotos
 
 SMALLEST: Final = 1e-7  # a probability below this counts as this in the log loss
 BINS: Final = 15  # of confidence, each as wide
+_AT_ONCE: Final = 100  # draws of all photos that are held in memory
 
 Answer = Callable[[Sequence[Photo]], np.ndarray]
 
@@ -42,7 +44,7 @@ class TestScore(Score):
     Accuracy has Wilson's interval; log loss a studentised bootstrap; macro F1 and
     balanced accuracy a BCa bootstrap; the calibration error a basic bootstrap,
     which takes off what few photos add to it, so that it may lie below the error
-    itself. All count groups of copies as what they are.
+    itself, and which begins at 0 where a calibrated model may show as much. All count groups of copies as what they are.
     """
 
     __test__ = False  # its name makes pytest look for tests in it
@@ -187,10 +189,32 @@ def _bootstrapped(
     if (probabilities.argmax(axis=1) == labels).all():
         # Where nothing is wrong, no draw is: these two are accuracies then, and have its interval.
         spans = dict.fromkeys(spans, accuracy)
-    spans["ece"] = basic(drawn[:, 2], float(now[2]))
+    low, high = basic(drawn[:, 2], float(now[2]))
+    spans["ece"] = (0.0 if _may_be_calibrated(float(now[2]), probabilities, groups) else low, high)
     (loss,) = studentised(log_losses(labels, probabilities)[:, np.newaxis], groups, draws=DRAWS)
     spans = {name: (max(low, 0.0), min(high, 1.0)) for name, (low, high) in spans.items()}
     return {**spans, "log_loss": (max(loss.low, 0.0), loss.high)}
+
+
+def _may_be_calibrated(ece: float, probabilities: np.ndarray, groups: np.ndarray | None) -> bool:
+    """Whether a model that is right as often as it says may show such a calibration error, with 97.5 %.
+
+    An error cannot come out below 0, so that even this model shows some, and the
+    bootstrap takes off too little of it: its interval would leave out the truth.
+
+    Source: J. Bröcker, L. A. Smith, Increasing the Reliability of Reliability
+    Diagrams, Weather and Forecasting 22 (2007) 651-661 (consistency resampling).
+    """
+    confidence = probabilities.max(axis=1)
+    bins = np.eye(BINS)[confidence_bins(confidence)]
+    places = np.arange(len(confidence)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    generator = np.random.default_rng(0)
+    errors = []
+    for _ in range(0, DRAWS, _AT_ONCE):
+        # Copies are right together.
+        right = generator.random((_AT_ONCE, int(places.max()) + 1))[:, places] < confidence
+        errors.append(np.abs((right - confidence) @ bins).sum(axis=1) / len(confidence))
+    return bool(ece <= np.quantile(np.concatenate(errors), (1 + CONFIDENCE) / 2))
 
 
 def _sums(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
