@@ -62,10 +62,11 @@ def test_calibration_is_told_in_words() -> None:
         "log_loss_before": 0.41, "log_loss_after": 0.36,
     }  # fmt: skip
     assert facts.about_calibration(told) == (
-        "It was too sure of itself: on validation photos a temperature of 1.83 gives the lowest log loss. "
+        "On validation photos it was too sure of itself: a temperature of 1.83 gives the lowest log loss there. "
         "On test photos the calibration error goes from 0.081 to 0.034, the log loss from 0.410 to 0.360."
     )
     assert "not sure enough" in facts.about_calibration({**told, "temperature": 0.6})
+    assert facts.about_calibration({**told, "log_loss_after": 0.42}).endswith("do not fit a temperature finely.")
     assert "20.00 (stopped at 20)" in facts.about_calibration({**told, "temperature": 20.0, "why": "stopped at 20"})
     kept = facts.about_calibration({**told, "temperature": 1.0, "why": "kept at 1: too few"})
     assert kept == "Temperature kept at 1: too few. Calibration error on test photos: 0.034."

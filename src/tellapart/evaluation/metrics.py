@@ -44,7 +44,8 @@ class TestScore(Score):
     Accuracy has Wilson's interval; log loss a studentised bootstrap; macro F1 and
     balanced accuracy a BCa bootstrap; the calibration error a basic bootstrap,
     which takes off what few photos add to it, so that it may lie below the error
-    itself, and which begins at 0 where a calibrated model may show as much. All count groups of copies as what they are.
+    itself, and which begins at 0 where a calibrated model may show as much. All
+    count groups of copies as what they are.
     """
 
     __test__ = False  # its name makes pytest look for tests in it

@@ -117,16 +117,18 @@ def about_calibration(calibration: Mapping[str, Any]) -> str:
         for score in ("ece", "log_loss")
     )
     temperature = float(calibration["temperature"])
+    worse = calibration["log_loss_after"] > calibration["log_loss_before"]
     if temperature == 1:
         return (
             f"Temperature {calibration['why'] or 'kept at 1'}. "
             f"Calibration error on test photos: {calibration['ece_after']:.3f}."
         )
-    was = "It was too sure of itself" if temperature > 1 else "It was not sure enough of itself"
+    was = "too sure of itself" if temperature > 1 else "not sure enough of itself"
     stopped = f" ({calibration['why']})" if calibration["why"] else ""
     return (
-        f"{was}: on validation photos a temperature of {temperature:.2f}{stopped} gives the lowest log loss. "
-        f"On test photos the calibration error goes {error}, the log loss {loss}."
+        f"On validation photos it was {was}: a temperature of {temperature:.2f}{stopped} gives the lowest log loss "
+        f"there. On test photos the calibration error goes {error}, the log loss {loss}."
+        + (" It did no good there: so few photos do not fit a temperature finely." if worse else "")
     )
 
 
