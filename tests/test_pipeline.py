@@ -79,9 +79,10 @@ def test_every_step_leaves_its_files(whole: ta.Run) -> None:
     assert [entry["name"] for entry in whole.results["recipes"]] == ALL
     for name in ALL:
         files = {path.name for path in (whole.folder / "recipes" / name).iterdir()}
-        assert files >= {"history.csv", "predictions.csv", "confusion.csv", "model.keras", "model.onnx"}
+        assert files >= {"history.csv", "predictions.csv", "valid.csv", "confusion.csv", "model.keras", "model.onnx"}
         assert (whole.folder / "figures" / f"confusion_{name}.png").is_file()
-        assert name == "majority" or (whole.folder / "figures" / f"curves_{name}.png").is_file()
+        for figure in ("curves", "reliability"):
+            assert name == "majority" or (whole.folder / "figures" / f"{figure}_{name}.png").is_file()
     figures = {path.stem for path in (whole.folder / "figures").iterdir()}
     assert figures >= {"ladder", "augmentation", "tuning_history"}
     assert (whole.folder / "study.db").is_file()
@@ -129,7 +130,7 @@ def test_the_same_seed_gives_the_same_files(whole: ta.Run, place: Path, tmp_path
     assert (again.folder / "split.csv").read_bytes() == (whole.folder / "split.csv").read_bytes()
     for name in ("baseline", "augmented", "bottleneck", "finetuned"):
         one, other = whole.folder / "recipes" / name, again.folder / "recipes" / name
-        for file in ("predictions.csv", "confusion.csv", "model.onnx"):
+        for file in ("predictions.csv", "valid.csv", "confusion.csv", "model.onnx"):
             assert (one / file).read_bytes() == (other / file).read_bytes(), f"{name}/{file}"
 
 

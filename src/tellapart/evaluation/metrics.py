@@ -207,14 +207,16 @@ def _may_be_calibrated(ece: float, probabilities: np.ndarray, groups: np.ndarray
     Diagrams, Weather and Forecasting 22 (2007) 651-661 (consistency resampling).
     """
     confidence = probabilities.max(axis=1)
-    bins = np.eye(BINS)[confidence_bins(confidence)]
+    bins = np.eye(BINS, dtype=np.float32)[confidence_bins(confidence)]
+    expected = confidence @ bins
     places = np.arange(len(confidence)) if groups is None else np.unique(groups, return_inverse=True)[1]
     generator = np.random.default_rng(0)
     errors = []
     for _ in range(0, DRAWS, _AT_ONCE):
         # Copies are right together.
-        right = generator.random((_AT_ONCE, int(places.max()) + 1))[:, places] < confidence
-        errors.append(np.abs((right - confidence) @ bins).sum(axis=1) / len(confidence))
+        drawn = generator.random((_AT_ONCE, int(places.max()) + 1), dtype=np.float32)
+        right = (drawn if groups is None else drawn[:, places]) < confidence
+        errors.append(np.abs(right.astype(np.float32) @ bins - expected).sum(axis=1) / len(confidence))
     return bool(ece <= np.quantile(np.concatenate(errors), (1 + CONFIDENCE) / 2))
 
 
