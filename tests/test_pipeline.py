@@ -219,7 +219,8 @@ def test_without_weights_the_built_in_backbone_takes_over_and_a_resumed_run_keep
     (run.folder / "results.json").unlink()
     monkeypatch.setattr("tellapart.models.choice.weights_path", lambda row, *_: FILE if row.name == "pocket" else None)
     again = climb(place, tmp_path / "run", resume=True, **settings)
-    assert again.results["backbone"]["used"] == ["pocket"]
+    assert again.results["backbone"] == {"used": ["pocket"], "why": why, "trials": []}
+    assert again.results["notes"] == [why]
 
 
 @pytest.fixture(scope="session")
