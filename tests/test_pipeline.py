@@ -326,7 +326,7 @@ pipeline.demo({str(place)!r}, photos_per_class=8, budget=1.0, progress=Told())
     )
     assert result.returncode == 0, result.stderr[-2000:]
     (line,) = [line for line in result.stdout.splitlines() if line.startswith("Backbone:")]
-    assert line.startswith("Backbone: pocket, which is built in. For vgg16: tellapart weights pull vgg16")
+    assert line.startswith("Backbone: pocket, which is built in. For vgg16 (59 MB): tellapart weights pull vgg16")
     run = ta.Run(place)
     assert [entry["name"] for entry in run.results["recipes"]] == ALL
     assert run.results["photos"]["classes"] == ["bed", "chair", "sofa", "table"]

@@ -144,7 +144,7 @@ def demo(  # noqa: PLR0913  as for `fit`
         unfinished.replace(photos)
         progress.note(f"Drew {photos_per_class} photos of each class into {photos}")
     if backbone == choice.BUILT_IN:
-        progress.note(f"Backbone: {backbone}, which is built in. {choice.HOW_TO_GET_VGG16}")
+        progress.note(f"Backbone: {backbone}, which is built in. {choice.for_the_default()}")
     return fit(photos, run, recipes=recipes, backbone=backbone, seed=seed, budget=budget, progress=progress)
 
 
