@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tellapart as ta
+from as_user import Notes
 from ladder_set import draw_shapes, random_weights
 from tellapart.errors import OptionError, PhotosError, RunFolderError, UnknownNameError, WeightsError
 from tellapart.files import read_csv
@@ -24,19 +25,6 @@ from vgg16_file import write_vgg16
 
 pytestmark = pytest.mark.slow
 ALL = ["majority", "baseline", "deeper", "augmented", "tuned", "bottleneck", "finetuned"]
-
-
-class Notes:
-    """A progress that keeps what it is told."""
-
-    def __init__(self) -> None:
-        from tellapart.progress import Silent
-
-        self.told: list[str] = []
-        self.bar = Silent().bar
-
-    def note(self, text: str) -> None:
-        self.told.append(text)
 
 
 @pytest.fixture(scope="session")
@@ -213,7 +201,7 @@ def test_without_weights_the_built_in_backbone_takes_over_and_a_resumed_run_keep
     assert run.results["backbone"]["used"] == ["pocket"]
     assert "pocket takes the place of vgg16" in why
     assert run.results["notes"] == [why]
-    assert why in notes.told
+    assert why in notes.lines
     first_screen = (run.folder / "report.html").read_text(encoding="utf-8").split('id="ladder"')[0]
     assert "pocket takes the place of vgg16" in first_screen
     (run.folder / "results.json").unlink()
@@ -271,7 +259,7 @@ def test_a_keras_cache_with_a_damaged_file_is_left_alone(tmp_path: Path, monkeyp
     with pytest.raises(WeightsError):
         weights.weights_path(find_backbone("vgg16"), None, notes)
     assert damaged.read_bytes() == b"not whole"
-    assert "damaged" in notes.told[0]
+    assert "damaged" in notes.lines[0]
 
 
 @pytest.mark.parametrize(
