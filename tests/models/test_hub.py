@@ -148,6 +148,6 @@ def test_a_preset_climbs_the_ladder_beside_pocket(tmp_path: Path, monkeypatch: p
     label = find_backbone(f"hub:{folder}").label
     expected = [f"{step}-{name}" for name in ("pocket", label) for step in ("bottleneck", "finetuned")]
     assert [entry["name"] for entry in run.results["recipes"]] == expected
-    assert [entry["image_size"] for entry in run.results["recipes"]] == [128, 128, 32, 32]
+    assert [entry["image_size"] for entry in run.results["recipes"]] == [112, 112, 32, 32]
     assert all(entry["export_difference"] < 1e-4 for entry in run.results["recipes"])
     assert (run.folder / "report.html").is_file()

@@ -44,7 +44,7 @@ def test_it_is_small_enough_to_ship() -> None:
     assert pocket.FILE.stat().st_size <= 4_000_000
     network = build_backbone(POCKET, pocket.SIZE)
     assert 500_000 <= network.count_params() <= 2_000_000
-    assert network.output_shape == (None, 8, 8, pocket.CHANNELS)
+    assert network.output_shape == (None, 7, 7, pocket.CHANNELS)
 
 
 def test_the_file_is_the_pinned_one() -> None:
@@ -83,7 +83,7 @@ def test_its_features_tell_shapes_apart_better_than_random_weights(tmp_path: Pat
 
 
 def test_too_small_a_photo_is_refused() -> None:
-    with pytest.raises(OptionError, match=r"pocket does not take photos of 16 pixels.*--image-size 128"):
+    with pytest.raises(OptionError, match=r"pocket does not take photos of 16 pixels.*--image-size 112"):
         build_backbone(POCKET, 16)
 
 
