@@ -11,23 +11,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from as_user import run
 from ladder_set import draw_shapes
 from tellapart import cli
 from tellapart.errors import OptionError
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
-    """Run the command line in this process: status, standard output, standard error."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["tellapart", *map(str, words)])
-        status: object = 0
-        try:
-            cli.main()
-        except SystemExit as leave:
-            status = leave.code or 0
-    captured = capsys.readouterr()
-    assert isinstance(status, int)
-    return status, captured.out, captured.err
 
 
 @pytest.fixture(scope="session")

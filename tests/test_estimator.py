@@ -253,4 +253,4 @@ def test_an_unknown_recipe_or_backbone_is_named_when_fitting(photos: tuple[list[
     with pytest.raises(UnknownNameError, match="Did you mean baseline"):
         classifier(recipe="base-line").fit(*photos)
     with pytest.raises(UnknownNameError, match="No backbone is called"):
-        classifier(backbone="vgg").fit(*photos)
+        classifier(recipe="bottleneck", backbone="vgg").fit(*photos)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tellapart as ta
+from as_user import Notes
 from ladder_set import draw_shapes, random_weights
 from tellapart.errors import OptionError, PhotosError, RunFolderError, UnknownNameError, WeightsError
 from tellapart.files import read_csv
@@ -24,19 +25,6 @@ from vgg16_file import write_vgg16
 
 pytestmark = pytest.mark.slow
 ALL = ["majority", "baseline", "deeper", "augmented", "tuned", "bottleneck", "finetuned"]
-
-
-class Notes:
-    """A progress that keeps what it is told."""
-
-    def __init__(self) -> None:
-        from tellapart.progress import Silent
-
-        self.told: list[str] = []
-        self.bar = Silent().bar
-
-    def note(self, text: str) -> None:
-        self.told.append(text)
 
 
 @pytest.fixture(scope="session")
@@ -214,13 +202,14 @@ def test_without_weights_the_built_in_backbone_takes_over_and_a_resumed_run_keep
     assert run.results["backbone"]["used"] == ["pocket"]
     assert "pocket takes the place of vgg16" in why
     assert run.results["notes"] == [why]
-    assert why in notes.told
+    assert why in notes.lines
     first_screen = (run.folder / "report.html").read_text(encoding="utf-8").split('id="ladder"')[0]
     assert "pocket takes the place of vgg16" in first_screen
     (run.folder / "results.json").unlink()
     monkeypatch.setattr("tellapart.models.choice.weights_path", lambda row, *_: FILE if row.name == "pocket" else None)
     again = climb(place, tmp_path / "run", resume=True, **settings)
-    assert again.results["backbone"]["used"] == ["pocket"]
+    assert again.results["backbone"] == {"used": ["pocket"], "why": why, "trials": []}
+    assert again.results["notes"] == [why]
 
 
 @pytest.fixture(scope="session")
@@ -271,7 +260,7 @@ def test_a_keras_cache_with_a_damaged_file_is_left_alone(tmp_path: Path, monkeyp
     with pytest.raises(WeightsError):
         weights.weights_path(find_backbone("vgg16"), None, notes)
     assert damaged.read_bytes() == b"not whole"
-    assert "damaged" in notes.told[0]
+    assert "damaged" in notes.lines[0]
 
 
 @pytest.mark.parametrize(
@@ -326,7 +315,7 @@ pipeline.demo({str(place)!r}, photos_per_class=8, budget=1.0, progress=Told())
     )
     assert result.returncode == 0, result.stderr[-2000:]
     (line,) = [line for line in result.stdout.splitlines() if line.startswith("Backbone:")]
-    assert line.startswith("Backbone: pocket, which is built in. For vgg16: tellapart weights pull vgg16")
+    assert line.startswith("Backbone: pocket, which is built in. For vgg16 (59 MB): tellapart weights pull vgg16")
     run = ta.Run(place)
     assert [entry["name"] for entry in run.results["recipes"]] == ALL
     assert run.results["photos"]["classes"] == ["bed", "chair", "sofa", "table"]

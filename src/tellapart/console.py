@@ -103,4 +103,7 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
         table.add_column(column, justify="left" if number == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
-    Console(highlight=False, emoji=False).print(table)
+    console = Console(highlight=False, emoji=False)
+    if not console.is_terminal:
+        console.width = 240  # in a file or a pipe no column need be cut
+    console.print(table)

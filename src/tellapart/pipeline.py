@@ -1,8 +1,10 @@
 """The main path: photos in, a run folder out. It reads like the README."""
 
 import shutil
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from tellapart.climb import Climb, climb_step
 from tellapart.demo.furniture_set import draw_furniture
@@ -78,10 +80,9 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     _keep_apart(source, run)
     transfer = any(recipe.transfer for recipe in chosen)
     file = Path(weights) if weights else None
-    asked = _asked(backbone, file, run if resume else None)
-    backbones = None
-    if transfer and asked != [choice.AUTO]:
-        backbones = _backbones(asked, file, options, progress)
+    before = settings_of(run) if resume else {}
+    asked = choice.read_names(backbone, file) if backbone is not None else None
+    backbones = _backbones(asked, file, options, before, progress) if transfer else None
 
     found = scan(source, progress)
     parts = split(found, test_share=test_share, seed=seed)
@@ -92,7 +93,8 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     settings = {"seed": seed, "test_share": test_share, "image_size": image_size, "epochs": epochs}
     names = ",".join(backbones.names) if backbones else None
     same = {**settings, "backbone": names, "photos": found.fingerprint, "split": parts.fingerprint}
-    claim(run, same, resume=resume)
+    # The reason is kept for a run that goes on; it may well differ then, and need not be the same.
+    claim(run, same if before else {**same, "why": backbones.why if backbones else None}, resume=resume)
     write_csv(run / "split.csv", ("path", "class", "part", "group"), parts.rows())
     _tell(found, parts, progress)
 
@@ -142,22 +144,24 @@ def demo(  # noqa: PLR0913  as for `fit`
         unfinished.replace(photos)
         progress.note(f"Drew {photos_per_class} photos of each class into {photos}")
     if backbone == choice.BUILT_IN:
-        progress.note(f"Backbone: {backbone}, which is built in. {choice.HOW_TO_GET_VGG16}")
+        progress.note(f"Backbone: {backbone}, which is built in. {choice.for_the_default()}")
     return fit(photos, run, recipes=recipes, backbone=backbone, seed=seed, budget=budget, progress=progress)
 
 
-def _asked(backbone: str | None, given: Path | None, resumed: Path | None) -> list[str] | None:
-    """The names that the user gave, None for the default; a resumed run keeps those that it chose itself."""
-    names = choice.read_names(backbone, given) if backbone is not None else None
-    if resumed is not None and names in (None, [choice.AUTO]):
-        before = settings_of(resumed).get("backbone")
-        return str(before).split(",") if before else names
-    return names
+def _backbones(
+    asked: list[str] | None, given: Path | None, options: Options, before: dict[str, Any], progress: Progress
+) -> Choice | None:
+    """The backbones with their weights; None where they are to be measured, which takes the photos.
 
-
-def _backbones(asked: list[str] | None, given: Path | None, options: Options, progress: Progress) -> Choice:
-    """The backbones with their weights, each loaded once, so that a wrong file stops the run before it trains."""
-    chosen = choice.resolve(asked, given, progress)
+    Each is loaded once, so that a wrong file stops the run before it trains. What a
+    run chose itself (the default, or by measurement) it keeps when it goes on.
+    """
+    kept = before.get("backbone") if asked in (None, [choice.AUTO]) and given is None else None
+    if kept is None and asked == [choice.AUTO]:
+        return None
+    chosen = choice.resolve(kept.split(",") if kept else asked, given, progress)
+    if kept:
+        chosen = replace(chosen, why=before.get("why") or chosen.why, by_name=False)
     for row in chosen.backbones:
         load_pretrained(row, options.image_size or row.image_size, chosen.weights[row.name])
     return chosen

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from tiny_set import COLOURS, QUIET, draw_set, photos_of
 
+from as_user import Notes
 from tellapart.errors import OptionError, StorageError, UnknownNameError, WeightsError
 from tellapart.models import choice
 from tellapart.models.backbones import Backbone, find_backbone
@@ -14,14 +15,6 @@ from tellapart.photos.scan import Photo
 from tellapart.progress import Silent
 
 pytestmark = QUIET
-
-
-class Notes(Silent):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
 
 
 @pytest.fixture(autouse=True)

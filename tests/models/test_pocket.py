@@ -12,6 +12,8 @@ from tellapart.models.backend import keras
 from tellapart.models.features import load_pretrained, photo_to
 from tellapart.models.forward import Forward
 from tellapart.models.onnx_export import to_onnx
+from tellapart.models.weights import fingerprint
+from tellapart.weights.pins import find_pin
 
 pytestmark = QUIET
 POCKET = find_backbone("pocket")
@@ -42,7 +44,14 @@ def test_it_is_small_enough_to_ship() -> None:
     assert pocket.FILE.stat().st_size <= 4_000_000
     network = build_backbone(POCKET, pocket.SIZE)
     assert 500_000 <= network.count_params() <= 2_000_000
-    assert network.output_shape == (None, 8, 8, pocket.CHANNELS)
+    assert network.output_shape == (None, 7, 7, pocket.CHANNELS)
+
+
+def test_the_file_is_the_pinned_one() -> None:
+    pin = find_pin("pocket")
+    assert pin.sha256 == fingerprint(pocket.FILE)
+    assert pin.size == pocket.FILE.stat().st_size
+    assert pin.parameters == build_backbone(POCKET, pocket.SIZE).count_params()
 
 
 def test_the_file_says_whose_it_is() -> None:
@@ -74,7 +83,7 @@ def test_its_features_tell_shapes_apart_better_than_random_weights(tmp_path: Pat
 
 
 def test_too_small_a_photo_is_refused() -> None:
-    with pytest.raises(OptionError, match=r"pocket does not take photos of 16 pixels.*--image-size 128"):
+    with pytest.raises(OptionError, match=r"pocket does not take photos of 16 pixels.*--image-size 112"):
         build_backbone(POCKET, 16)
 
 

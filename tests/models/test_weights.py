@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from tiny_set import QUIET, random_weights, tiny_backbone
 
+from as_user import Notes
 from tellapart.errors import OptionError, WeightsError
 from tellapart.models import weights
 from tellapart.models.backbones import build_backbone, find_backbone
@@ -17,16 +18,6 @@ from tellapart.weights.pins import Pin, find_pin
 from vgg16_file import VGG16, write_vgg16
 
 pytestmark = QUIET
-
-
-class Notes(Silent):
-    """A progress that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unsteady_server import CONTENT, HALF, QUICK, Notes, Server, server_fixture
+from unsteady_server import CONTENT, HALF, QUICK, Server, server_fixture
 
+from as_user import Notes
 from tellapart.errors import StorageError, WeightsError
 from tellapart.weights import download as module
 from tellapart.weights.download import Wanted, download, forget_part, store_errors

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from unsteady_server import CONTENT, HALF, QUICK, Notes, Server, keras_home_fixture, pin_to, server_fixture
+from unsteady_server import CONTENT, HALF, QUICK, Server, keras_home_fixture, pin_to, server_fixture
 from weight_files import write_keras3, write_older
 
+from as_user import Notes
 from tellapart.errors import StorageError, UnknownNameError, WeightsError
 from tellapart.weights import recognition, store
 from tellapart.weights.pins import Pin, find_pin
@@ -217,9 +218,10 @@ def test_the_built_in_one_is_in_the_package(monkeypatch: pytest.MonkeyPatch, tmp
     with pytest.raises(WeightsError, match=r"pocket\.safetensors is missing .*Next: install"):
         fetch(pocket)
     path = put(b"weights", "pocket.safetensors", tmp_path / "models")
-    assert fetch(pocket) == path
-    assert whereabouts(pocket) == ("built in", path)
     open_pin = replace(pocket, size=None, sha256=None)
+    assert fetch(open_pin) == path
+    assert whereabouts(open_pin) == ("built in", path)
+    assert whereabouts(pocket) == ("built in", None), "its size is not the pinned one"
     offer(monkeypatch, open_pin)
     assert verify([]) == [Verdict("pocket", path, ok=True, said="built in, no digest is pinned")]
     offer(monkeypatch, replace(open_pin, sha256="0" * 64))

@@ -11,23 +11,12 @@ from typing import Any
 
 import pytest
 
-from tellapart.progress import Silent
 from tellapart.weights.download import Patience
 from tellapart.weights.pins import Pin
 
 CONTENT = bytes(range(256)) * 4000
 HALF = len(CONTENT) // 2
 QUICK = Patience(seconds=0.3, attempts=3, pause=0.01)
-
-
-class Notes(Silent):
-    """A progress that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
 
 
 class Server(http.server.ThreadingHTTPServer):

@@ -4,20 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-CHANNELS = 320  # those of MobileNetV2's last linear maps
-# (name, channels, stride) of each 3x3 convolution, for photos of 128 pixels.
-LAYERS = (
-    ("stem", 16, 2),
-    ("stage1_a", 48, 2),
-    ("stage1_b", 48, 1),
-    ("stage2_a", 96, 2),
-    ("stage2_b", 96, 1),
-    ("stage2_c", 96, 1),
-    ("stage2_d", 96, 1),
-    ("stage3_a", 208, 2),
-    ("stage3_b", 208, 1),
-    ("stage3_c", 208, 1),
-)
+from tellapart.models.pocket import CHANNELS, LAYERS  # 320 channels, as MobileNetV2's last linear maps have
+
 MIDDLE = "stage2_d"  # 16 x 16, held against MobileNetV2's block 12
 
 

@@ -22,9 +22,6 @@ from tellapart.weights.pins import find_pin
 DEFAULT: Final = "vgg16"
 BUILT_IN: Final = "pocket"
 AUTO: Final = "auto"
-HOW_TO_GET_VGG16: Final = (
-    f"For {DEFAULT}: tellapart weights pull {DEFAULT}, or tellapart weights add FILE; then --backbone {DEFAULT}"
-)
 AUTO_SECONDS: Final = 120.0
 _PER_CLASS: Final = 40
 _FOLDS: Final = 5
@@ -127,11 +124,23 @@ def resolve(names: Sequence[str] | None, given: Path | None, progress: Progress)
     except (WeightsError, StorageError) as problem:
         if by_name:
             raise
-        why = f"The built-in backbone {BUILT_IN} takes the place of {DEFAULT}, the default. {problem}"
+        reason = str(problem).partition(" Next: ")[0].rstrip(".")
+        why = (
+            f"The built-in backbone {BUILT_IN} takes the place of {DEFAULT}, the default. {reason}. {for_the_default()}"
+        )
         progress.note(why)
         return replace(resolve([BUILT_IN], None, progress), why=why, by_name=False)
     why = "Asked for by name." if by_name else f"{DEFAULT} is the default, and its weights are here."
     return Choice(backbones, weights, why, by_name)
+
+
+def for_the_default() -> str:
+    """What to type for VGG16, in one line."""
+    megabytes = (find_pin(DEFAULT).size or 0) / 1e6
+    return (
+        f"For {DEFAULT} ({megabytes:.0f} MB): tellapart weights pull {DEFAULT}, or on a closed network "
+        f"tellapart weights add FILE; then --backbone {DEFAULT}"
+    )
 
 
 def by_measurement(
