@@ -8,13 +8,14 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import cpu_count
 from pathlib import Path
 
 from tellapart.errors import PhotosError, UnreadablePhotoError
 from tellapart.photos.decode import SUFFIXES, decode, read
 from tellapart.photos.listing import LeftOut, Listed, list_photos
+from tellapart.photos.look import Look, measure
 from tellapart.progress import Progress, Silent, track
 
 
@@ -30,6 +31,8 @@ class Photo:
         width: Upright width in pixels.
         height: Upright height in pixels.
         part: train, valid or test where the source says so, else "".
+        group: What the source says belongs together (a patient, a burst), else "".
+        look: What was measured while it was open; None where it never was.
     """
 
     path: str
@@ -39,6 +42,8 @@ class Photo:
     width: int
     height: int
     part: str = ""
+    group: str = ""
+    look: Look | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,17 @@ def inspect(root: Path, item: Listed) -> Photo | LeftOut:
         return LeftOut(item.path, str(problem))
     pixels = hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
     digest = hashlib.sha256(content).hexdigest()
-    return Photo(item.path, item.label, digest, pixels, image.width, image.height, item.part)
+    return Photo(
+        path=item.path,
+        label=item.label,
+        content=digest,
+        pixels=pixels,
+        width=image.width,
+        height=image.height,
+        part=item.part,
+        group=item.group,
+        look=measure(content, image),
+    )
 
 
 def _check(source: Path, photos: Photos) -> None:
