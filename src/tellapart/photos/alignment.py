@@ -12,6 +12,7 @@ import numpy as np
 
 _STEPS: Final = 8  # Gauss-Newton has settled by then wherever it settles at all.
 _FINE_PIXELS: Final = 2.5  # Coarser than this is layout and light, which different photos of one kind share.
+_FLOOR: Final = 1.0  # Grey values; a flat ground, such as white paper, has no detail to agree in.
 _FARTHEST: Final = 0.35  # A window that has moved or shrunk further than this has lost its way.
 _BATCH: Final = 256  # Pairs at a time: some 40 MB.
 
@@ -74,9 +75,16 @@ def _align(first: np.ndarray, second: np.ndarray, begin: np.ndarray) -> tuple[np
         windows = _moved(windows, step[..., 0], begin)
     grey, mask = resampled(first.astype(np.float32), windows)
     other = second.astype(np.float32)
-    blur = (0, _FINE_PIXELS, _FINE_PIXELS)
-    fine = _correlation(grey - gaussian_filter(grey, blur), other - gaussian_filter(other, blur), mask)
-    return windows, _correlation(grey, other, mask), fine
+    return windows, _correlation(grey, other, mask), _correlation(_fine(grey), _fine(other), mask)
+
+
+def _fine(pictures: np.ndarray) -> np.ndarray:
+    """What is finer than layout and light, as strong everywhere: else a few hard edges would decide alone."""
+    from scipy.ndimage import gaussian_filter
+
+    detail = pictures - gaussian_filter(pictures, (0, _FINE_PIXELS, _FINE_PIXELS))
+    strength = np.sqrt(gaussian_filter(detail**2, (0, 2 * _FINE_PIXELS, 2 * _FINE_PIXELS)))
+    return detail / (strength + _FLOOR)  # type: ignore[no-any-return]
 
 
 def _moved(windows: np.ndarray, step: np.ndarray, begin: np.ndarray) -> np.ndarray:

@@ -29,10 +29,10 @@ _FEATURES_PROPOSED: Final = 0.95  # Cosine of network features; the alignment ha
 _MOST_A_PHOTO: Final = 24  # Proposals; photos of one empty scene would propose every pair.
 _ROWS: Final = 512  # Photos at a time: 512 x 5,000 cosines are 10 MB.
 _FLAT: Final = 0.02  # Contrast; a nearly blank photo correlates with anything.
-# At 0.74 and above all 14 pairs that furniture4 has of itself are the same photo or the same studio scene; from 0.72
-# down two like sofas on white are among them. Mirror images are symmetrical things more often than copies.
+# From 0.72 up all pairs that furniture4 has of itself are one photo or one studio scene, from 0.70 down like sofas on
+# white are among them. Mirror images are symmetrical things more often than copies.
 WHOLE: Final = 0.85
-FINE: Final = 0.74
+FINE: Final = 0.75
 FINE_MIRRORED: Final = 0.80
 _BURST: Final = 0.85  # Of a copy more is left.
 _CROPPED: Final = 0.97  # A window smaller than this was cut, not resized.
