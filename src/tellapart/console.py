@@ -104,3 +104,18 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     Console(highlight=False, emoji=False).print(table)
+
+
+def print_findings(findings: list[tuple[str, str, str]]) -> None:
+    """Print findings (severity, what it is, what to do) to standard output; long lines are folded."""
+    console = Console(highlight=False, emoji=False)
+    if not findings:
+        console.print("Nothing wrong was found.")
+        return
+    table = Table(title="What the audit found", title_justify="left", header_style="bold", show_lines=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("found")
+    table.add_column("what to do")
+    for finding in findings:
+        table.add_row(*(escape(cell) for cell in finding))
+    console.print(table)

@@ -210,7 +210,9 @@ def test_groups_of_the_source_stay_whole_and_shares_are_kept_all_the_same() -> N
         divided = split(photos, test_share=0.2, seed=seed)
         parts = parts_of(divided)
         groups = {part: {item.group for item in items} - {""} for part, items in parts.items()}
-        assert not groups["train"] & groups["test"] | groups["train"] & groups["valid"] | groups["valid"] & groups["test"]
+        assert (
+            not groups["train"] & groups["test"] | groups["train"] & groups["valid"] | groups["valid"] & groups["test"]
+        )
         for label in photos.classes:
             assert abs(sum(item.label == label for item in parts["test"]) - 20) <= 2
             assert abs(sum(item.label == label for item in parts["valid"]) - 16) <= 2

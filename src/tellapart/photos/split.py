@@ -7,7 +7,7 @@ so do those that the source puts into one group (a patient, a burst).
 """
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -71,9 +71,7 @@ class Split:
         return digest_of(sorted(f"{part}\0{photo.content}" for part in parts for photo in parts[part]))
 
 
-def split(
-    photos: Photos, *, test_share: float = 0.2, seed: int = 0, duplicates: Duplicates | None = None
-) -> Split:
+def split(photos: Photos, *, test_share: float = 0.2, seed: int = 0, duplicates: Duplicates | None = None) -> Split:
     """Divide photos into train, valid and test, stratified by class; no group straddles two parts.
 
     Parts that the source names are kept; a part that it does not name is taken
