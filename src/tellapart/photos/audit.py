@@ -235,7 +235,7 @@ def _about_groups(groups: Sequence[Group], photos: Sequence[Photo]) -> list[Find
             Finding(
                 "duplicates",
                 "warning",
-                f"{_photos(len(_flat(same)))} show {_counted(len(same), 'picture')} several times over (pairs: {told}).",
+                f"{_photos(len(_flat(same)))} show {_counted(len(same), 'picture')} more than once (pairs: {told}).",
                 "Nothing need be done: each group stays in one part of the split. Copies teach nothing new.",
                 _flat(same),
             )
@@ -250,16 +250,18 @@ def _flat(groups: Sequence[Group]) -> tuple[str, ...]:
 def _about_shortcut(shortcut: Shortcut | None) -> list[Finding]:
     if shortcut is None or not shortcut.possible:
         return []
-    signs = "; ".join(_told(one) for one in shortcut.given_away[:5])
+    plainest = {(one.label, one.by_shape): one for one in reversed(shortcut.given_away)}
+    signs = "; ".join(_told(one) for one in shortcut.given_away if one in plainest.values())
+    source = any(not one.by_shape for one in shortcut.given_away)
     return [
         Finding(
             "shortcut",
-            "problem",
+            "problem" if source else "warning",
             f"Classes can be told without looking: {100 * shortcut.accuracy:.0f} % right from size, compression, light "
             f"and sharpness alone, where the commonest class is {100 * shortcut.majority:.0f} %"
             + (f" ({signs})." if signs else "."),
             "A model may learn the source instead of the thing. Take photos of all classes from the same sources, "
-            "and distrust the scores until you have.",
+            "and distrust the scores until you have. Width and height may lie in the things themselves.",
         )
     ]
 

@@ -21,8 +21,8 @@ BLANK: Final = 0.015  # Contrast: four grey values of 255, the noise of a lens c
 # a product passes, as the product covers more than a tenth.
 OVER_EXPOSED: Final = 0.86
 UNDER_EXPOSED: Final = 0.14
-# Variance of the Laplacian. A sharp photo has hundreds; under 100 is the usual rule, but a plain thing on a plain ground
-# stays under it too, so that a photo must also be far below its own set.
+# Variance of the Laplacian. A sharp photo has hundreds; under 100 is the usual rule, but a plain thing on a plain
+# ground stays under it too, so that a photo must also be far below its own set.
 BLURRED: Final = 100.0
 BLURRED_OF_MEDIAN: Final = 0.1
 

@@ -6,6 +6,7 @@ it can, high scores may mean that the source was recognised.
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,6 +22,7 @@ _FEWEST: Final = 10  # Photos of a class; of fewer, five folds hold two each.
 _FEATURES_A_CLASS: Final = 3
 _FOLDS: Final = 5
 _DEPTH: Final = 3
+_SHAPE: Final = ("width", "height", "aspect ratio")
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 
 
@@ -44,6 +46,11 @@ class GivenAway:
     typical: float
     others: float
 
+    @property
+    def by_shape(self) -> bool:
+        """Whether it may lie in the thing itself, as a chair is taller than wide."""
+        return self.feature in _SHAPE
+
 
 @dataclass(frozen=True)
 class Shortcut:
@@ -53,7 +60,8 @@ class Shortcut:
         accuracy: Of the tree of all features, cross-validated.
         low: The lower end of Wilson's 95 % interval.
         majority: What always saying the commonest class would score.
-        given_away: Classes and the single features that give them away, the plainest first.
+        given_away: Classes and the single features that give them away; those that tell of the source
+            before those of shape, each the plainest first.
         possible: Whether `low` is above `majority` by a clear margin.
     """
 
@@ -126,13 +134,34 @@ def _cross_validated(table: np.ndarray, labels: np.ndarray, groups: np.ndarray, 
 
 
 def _given_away(features: Mapping[str, np.ndarray], labels: np.ndarray, groups: np.ndarray) -> tuple[GivenAway, ...]:
-    found = []
-    for label in np.unique(labels).tolist():
-        own = labels == label
-        tried = [_one(label, name, values, own, groups) for name, values in features.items() if np.ptp(values) > 0]
-        plain = sorted((one for one in tried if one.low > GIVES_AWAY), key=lambda one: -one.low)
-        found += plain[:_FEATURES_A_CLASS]
-    return tuple(sorted(found, key=lambda one: -one.low))
+    """The plainest features of each class, source before shape."""
+    found = [one for name, values in features.items() for one in _by_feature(name, values, labels, groups)]
+    found.sort(key=lambda one: (one.by_shape, -one.low))
+    places = Counter[str]()
+    kept = []
+    for one in found:
+        places[one.label] += 1
+        if places[one.label] <= _FEATURES_A_CLASS:
+            kept.append(one)
+    return tuple(kept)
+
+
+def _by_feature(name: str, values: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> list[GivenAway]:
+    """The classes that one feature gives away.
+
+    Each that is found is set aside before the next is looked for: else, of three
+    classes, those two that are alike would be told by not being the third.
+    """
+    found: list[GivenAway] = []
+    left = np.ones(len(labels), dtype=bool)
+    while np.ptp(values[left]) > 0 and len(names := np.unique(labels[left])) > 1:
+        tried = [_one(str(label), name, values[left], labels[left] == label, groups[left]) for label in names]
+        best = max(tried, key=lambda one: one.low)
+        if best.low <= GIVES_AWAY:
+            break
+        found.append(best)
+        left &= labels != best.label
+    return found
 
 
 def _one(label: str, name: str, values: np.ndarray, own: np.ndarray, groups: np.ndarray) -> GivenAway:
