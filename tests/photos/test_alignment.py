@@ -9,7 +9,7 @@ def pictures(n: int, seed: int = 0) -> np.ndarray:
     """Smooth random pictures with detail of a few pixels."""
     generator = np.random.default_rng(seed)
     fields = gaussian_filter(generator.normal(size=(n, 64, 64)), (0, 2, 2))
-    return (128 + 300 * fields).astype(np.float32)
+    return np.asarray(128 + 300 * fields, dtype=np.float32)
 
 
 def test_a_window_is_found_from_near_by() -> None:

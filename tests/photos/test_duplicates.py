@@ -15,10 +15,10 @@ from tellapart.photos.look import measure
 from tellapart.photos.scan import Photo
 
 
-def seen(picture: Image.Image, number: int, label: str = "chair", **options: int) -> Photo:
+def seen(picture: Image.Image, number: int, label: str = "chair", quality: int = 0) -> Photo:
     """What `scan` would say of a picture, saved as JPEG where a quality is given."""
     content = io.BytesIO()
-    picture.save(content, "JPEG" if options else "PNG", **options)
+    picture.save(content, "JPEG" if quality else "PNG", **({"quality": quality} if quality else {}))
     opened = decode(content.getvalue())
     return replace(
         photo(number, label),
@@ -118,16 +118,16 @@ def test_planted_copies_of_real_photos(shared: Path, name: str, seed: int) -> No
     pictures = [decode(file) for file in files]
     originals = [seen(picture, n) for n, picture in enumerate(pictures)]
     before = set(find_duplicates(originals).groups)
-    kinds = {
-        "exact": (lambda picture: picture, {}, 0.99),
-        "re-saved": (lambda picture: picture, {"quality": 50}, 0.95),
-        "resized": (lambda picture: picture.resize((picture.width // 2, picture.height // 2)), {"quality": 80}, 0.95),
-        "cropped": (lambda picture: cropped(picture, margins_of(chance)), {"quality": 85}, 0.80),
-        "mirrored": (ImageOps.mirror, {"quality": 85}, 0.95),
+    kinds: dict[str, tuple[Callable[[Image.Image], Image.Image], int, float]] = {
+        "exact": (lambda picture: picture, 0, 0.99),
+        "re-saved": (lambda picture: picture, 50, 0.95),
+        "resized": (lambda picture: picture.resize((picture.width // 2, picture.height // 2)), 80, 0.95),
+        "cropped": (lambda picture: cropped(picture, margins_of(chance)), 85, 0.80),
+        "mirrored": (ImageOps.mirror, 85, 0.95),
     }
-    for place, (kind, (change, options, least)) in enumerate(kinds.items()):
+    for place, (kind, (change, quality, least)) in enumerate(kinds.items()):
         copied = range(30 * place, 30 * place + 30)
-        copies = [seen(change(pictures[n]), 1000 + n, **options) for n in copied]
+        copies = [seen(change(pictures[n]), 1000 + n, quality=quality) for n in copied]
         groups = find_duplicates([*originals, *copies]).groups
         found = sum(any({n, 150 + k} <= set(group) for group in groups) for k, n in enumerate(copied))
         assert found >= least * 30, kind
