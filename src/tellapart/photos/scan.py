@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from os import cpu_count
 from pathlib import Path
 
+from PIL import Image
+
 from tellapart.errors import PhotosError, UnreadablePhotoError
 from tellapart.photos.decode import SUFFIXES, decode, read
 from tellapart.photos.listing import LeftOut, Listed, list_photos
@@ -84,6 +86,11 @@ def digest_of(lines: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+def digest_of_pixels(picture: Image.Image) -> str:
+    """SHA-256 of size and pixels, as hexadecimal: equal for exact duplicates, whatever their files are."""
+    return hashlib.sha256(f"{picture.size}".encode() + picture.tobytes()).hexdigest()
+
+
 def scan(source: Path, progress: Progress | None = None) -> Photos:
     """Find and open every photo of a source.
 
@@ -143,13 +150,12 @@ def inspect(root: Path, item: Listed) -> Photo | LeftOut:
         image = decode(content)
     except UnreadablePhotoError as problem:
         return LeftOut(item.path, str(problem))
-    pixels = hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
     digest = hashlib.sha256(content).hexdigest()
     return Photo(
         path=item.path,
         label=item.label,
         content=digest,
-        pixels=pixels,
+        pixels=digest_of_pixels(image),
         width=image.width,
         height=image.height,
         part=item.part,
