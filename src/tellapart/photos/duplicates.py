@@ -26,7 +26,8 @@ _MARGINS: Final = ((0.025, 0.025), (0.025, 0.075), (0.075, 0.025), (0.075, 0.075
 # True copies have a cosine of 0.91 or more, one pair of 4,000 of different photos has 0.85.
 _PROPOSED: Final = 0.85
 _FEATURES_PROPOSED: Final = 0.95  # Cosine of network features; the alignment has the last word all the same.
-_MOST_A_PHOTO: Final = 24  # Proposals; photos of one empty scene would propose every pair.
+# Proposals. Of photos of one empty scene every pair would be proposed; eight links each still join copies to a group.
+_MOST_A_PHOTO: Final = 8
 _ROWS: Final = 512  # Photos at a time: 512 x 5,000 cosines are 10 MB.
 _FLAT: Final = 0.02  # Contrast; a nearly blank photo correlates with anything.
 # From 0.72 up all pairs that furniture4 has of itself are one photo or one studio scene, from 0.70 down like sofas on
