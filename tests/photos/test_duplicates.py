@@ -80,6 +80,17 @@ def test_copies_of_copies_are_one_group() -> None:
     assert find_duplicates([*photos, seen(scene(2), 4)]).groups == ((0, 1, 2, 3),)
 
 
+def test_a_long_burst_is_one_group() -> None:
+    """More photos than proposals of each are aligned at first."""
+    generator = np.random.default_rng(0)
+    shots = []
+    for number in range(3 * 14):
+        still = np.asarray(scene(number % 3), dtype=float)
+        shot = np.clip(still + generator.normal(0, 4, still.shape), 0, 255).astype(np.uint8)
+        shots.append(seen(Image.fromarray(shot), number))
+    assert find_duplicates(shots).groups == tuple(tuple(range(first, 42, 3)) for first in range(3))
+
+
 def test_blank_photos_are_no_copies_of_each_other() -> None:
     blank = [seen(Image.new("RGB", (50, 40), (level, level, level)), n) for n, level in enumerate((3, 250, 128, 129))]
     assert find_duplicates(blank) == Duplicates((), ())

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 _STEPS: Final = 8  # Gauss-Newton has settled by then wherever it settles at all.
+_LAST_STEPS: Final = 2
 _FINE_PIXELS: Final = 2.5  # Coarser than this is layout and light, which different photos of one kind share.
 _FLOOR: Final = 1.0  # Grey values; a flat ground, such as white paper, has no detail to agree in.
 _FARTHEST: Final = 0.35  # A window that has moved or shrunk further than this has lost its way.
@@ -54,28 +55,37 @@ def align(first: np.ndarray, second: np.ndarray, windows: np.ndarray) -> Alignme
 
 
 def _align(first: np.ndarray, second: np.ndarray, begin: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    from scipy.ndimage import gaussian_filter
+    # Most of the way at half the size, which is a quarter of the work, and two steps at the whole size.
+    near = _fitted(_halved(first), _halved(second), begin, _STEPS)
+    windows = _fitted(_smooth(first), _smooth(second), near, _LAST_STEPS)
+    grey, mask = resampled(first.astype(np.float32), windows)
+    other = second.astype(np.float32)
+    return windows, _correlation(grey, other, mask), _correlation(_fine(grey), _fine(other), mask)
 
-    sigma = (0, 1.0, 1.0)  # Without it the slopes are those of noise.
-    sources = gaussian_filter(first.astype(np.float32), sigma)
-    target = gaussian_filter(second.astype(np.float32), sigma)
-    everywhere = np.ones_like(target)
-    target = _standard(target, everywhere)
+
+def _fitted(sources: np.ndarray, target: np.ndarray, begin: np.ndarray, steps: int) -> np.ndarray:
+    """Some steps of Gauss-Newton towards the windows of `sources` that show `target`."""
+    target = _standard(target, np.ones_like(target))
     side = target.shape[-1]
     place = (2 * np.arange(side, dtype=np.float32) + 1) / side - 1
     down, across = np.gradient(target, 2 / side, axis=(1, 2))
     slopes = np.stack([across * place, across, down * place[:, np.newaxis], down], axis=-1)
     slopes = slopes.reshape(len(target), -1, 4)
-    normal = np.einsum("npi,npj->nij", slopes, slopes) + 1e-3 * side * np.eye(4, dtype=np.float32)
-    windows = begin.astype(np.float32).copy()
-    for _ in range(_STEPS):
+    normal = slopes.transpose(0, 2, 1) @ slopes + 1e-3 * side * np.eye(4, dtype=np.float32)
+    windows = begin.astype(np.float32)
+    for _ in range(steps):
         seen, mask = resampled(sources, windows)
         rest = (_standard(seen, mask) - target) * mask
-        step = np.linalg.solve(normal, np.einsum("npi,np->ni", slopes, rest.reshape(len(rest), -1))[..., np.newaxis])
+        step = np.linalg.solve(normal, slopes.transpose(0, 2, 1) @ rest.reshape(len(rest), -1, 1))
         windows = _moved(windows, step[..., 0], begin)
-    grey, mask = resampled(first.astype(np.float32), windows)
-    other = second.astype(np.float32)
-    return windows, _correlation(grey, other, mask), _correlation(_fine(grey), _fine(other), mask)
+    return windows
+
+
+def _smooth(pictures: np.ndarray) -> np.ndarray:
+    from scipy.ndimage import gaussian_filter
+
+    # Without it the slopes are those of noise.
+    return np.asarray(gaussian_filter(pictures.astype(np.float32), (0, 1.0, 1.0)))
 
 
 def _fine(pictures: np.ndarray) -> np.ndarray:
@@ -85,6 +95,11 @@ def _fine(pictures: np.ndarray) -> np.ndarray:
     detail = pictures - gaussian_filter(pictures, (0, _FINE_PIXELS, _FINE_PIXELS))
     strength = np.sqrt(gaussian_filter(detail**2, (0, 2 * _FINE_PIXELS, 2 * _FINE_PIXELS)))
     return detail / (strength + _FLOOR)  # type: ignore[no-any-return]
+
+
+def _halved(pictures: np.ndarray) -> np.ndarray:
+    n, side, _ = pictures.shape
+    return np.asarray(pictures.reshape(n, side // 2, 2, side // 2, 2).mean(axis=(2, 4), dtype=np.float32))
 
 
 def _moved(windows: np.ndarray, step: np.ndarray, begin: np.ndarray) -> np.ndarray:

@@ -6,30 +6,22 @@ each pair is aligned and must agree in its fine structure as well, which two
 like photos of like things do not. What the measurements were: docs/LOG.md.
 """
 
-import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 import numpy as np
 
 from tellapart.photos.alignment import align
-from tellapart.photos.look import SIDE
+from tellapart.photos.proposals import Proposals, propose
 from tellapart.photos.scan import Photo
 
-_FREQUENCIES: Final = 8  # Of a cosine transform, each way: what survives re-saving and resizing.
-_SAMPLES: Final = 32
-# Crops of up to a tenth a side are never further than 0.025 from one of these margins.
-_MARGINS: Final = ((0.025, 0.025), (0.025, 0.075), (0.075, 0.025), (0.075, 0.075))
-# True copies have a cosine of 0.91 or more, one pair of 4,000 of different photos has 0.85.
-_PROPOSED: Final = 0.85
-_FEATURES_PROPOSED: Final = 0.95  # Cosine of network features; the alignment has the last word all the same.
-# Proposals. Of photos of one empty scene every pair would be proposed; eight links each still join copies to a group.
-_MOST_A_PHOTO: Final = 8
-_ROWS: Final = 512  # Photos at a time: 512 x 5,000 cosines are 10 MB.
 _FLAT: Final = 0.02  # Contrast; a nearly blank photo correlates with anything.
+# Proposals of each photo that are aligned at once. Eight join the copies of a burst nearly always; what they miss, the
+# rounds after it find.
+_A_PHOTO: Final = 8
+_ROUNDS: Final = 3
 # From 0.72 up all pairs that furniture4 has of itself are one photo or one studio scene, from 0.70 down like sofas on
 # white are among them. Mirror images are symmetrical things more often than copies.
 WHOLE: Final = 0.85
@@ -37,8 +29,6 @@ FINE: Final = 0.75
 FINE_MIRRORED: Final = 0.80
 _BURST: Final = 0.85  # Of a copy more is left.
 _CROPPED: Final = 0.97  # A window smaller than this was cut, not resized.
-
-_Candidate = tuple[int, int, int, bool]  # whole photo, photo with the window, which window, mirrored
 
 
 @dataclass(frozen=True)
@@ -88,11 +78,8 @@ def find_duplicates(photos: Sequence[Photo], features: np.ndarray | None = None)
     ]
     if len(places) > 1:
         thumbnails = np.stack([look.thumbnail for place in places if (look := photos[place].look)])
-        candidates = _proposed(thumbnails, features[places] if features is not None else None)
-        pairs += [
-            Pair(places[pair.one], places[pair.other], pair.kind, pair.distance)
-            for pair in _confirmed(thumbnails, candidates)
-        ]
+        near = _near_duplicates(thumbnails, features[places] if features is not None else None)
+        pairs += [Pair(places[pair.one], places[pair.other], pair.kind, pair.distance) for pair in near]
     groups = joined(len(photos), ((pair.one, pair.other) for pair in pairs))
     return Duplicates(tuple(group for group in groups if len(group) > 1), tuple(pairs))
 
@@ -121,109 +108,43 @@ def _equal_pixels(photos: Sequence[Photo]) -> list[Pair]:
     return pairs
 
 
-@cache
-def _windows() -> tuple[tuple[tuple[float, float], tuple[float, float]], ...]:
-    """Margins left and right, top and bottom: the whole photo first, then its light crops."""
-    return (((0.0, 0.0), (0.0, 0.0)), *((across, down) for across in _MARGINS for down in _MARGINS))
-
-
-@cache
-def _transform(before: float, after: float) -> np.ndarray:
-    """From a thumbnail's line to the lowest cosine coefficients of a window of it, (frequencies, side)."""
-    from scipy.fft import dct
-
-    edges = SIDE * (before + np.arange(_SAMPLES + 1) * (1 - before - after) / _SAMPLES)
-    pixels = np.arange(SIDE)
-    overlap = np.minimum(edges[1:, np.newaxis], pixels + 1) - np.maximum(edges[:-1, np.newaxis], pixels)
-    averages = np.maximum(overlap, 0) * _SAMPLES / (SIDE * (1 - before - after))
-    transform = dct(np.eye(_SAMPLES), axis=0, norm="ortho")[:_FREQUENCIES]
-    return (transform @ averages).astype(np.float32)  # type: ignore[no-any-return]
-
-
-def _shapes(thumbnails: np.ndarray, window: int, mirrored: bool) -> np.ndarray:
-    """The coarse shape of a window, shape (photos, 63), of length 1; without the mean, exposure cancels."""
-    across, down = _windows()[window]
-    coefficients = _transform(*down) @ thumbnails @ _transform(*across).T
-    order = np.arange(_FREQUENCIES, dtype=np.float32)
-    # Photos have little in the high frequencies; as they are, the lowest three would decide alone.
-    coefficients *= np.hypot(order[:, np.newaxis], order)
-    if mirrored:
-        coefficients *= np.where(order % 2, -1, 1)
-    shapes = coefficients.reshape(len(thumbnails), -1)[:, 1:]
-    return shapes / np.maximum(np.linalg.norm(shapes, axis=1, keepdims=True), 1e-6)  # type: ignore[no-any-return]
-
-
-def _proposed(thumbnails: np.ndarray, features: np.ndarray | None) -> list[_Candidate]:
-    """The pairs to align, each with the best of the windows that propose it."""
-    grey = thumbnails.astype(np.float32)
-    whole = _shapes(grey, 0, False)
-    best: dict[tuple[int, int], tuple[float, _Candidate]] = {}
-    for window, mirrored in itertools.product(range(len(_windows())), (False, True)):
-        _collect(best, _shapes(grey, window, mirrored), whole, (window, mirrored), _PROPOSED)
-    if features is not None:
-        wide = features.reshape(len(features), -1).astype(np.float32)
-        wide /= np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-6)
-        _collect(best, wide, wide, (0, False), _FEATURES_PROPOSED)
-    return [best[key][1] for key in _strongest(best)]
-
-
-def _collect(
-    best: dict[tuple[int, int], tuple[float, _Candidate]],
-    windows: np.ndarray,
-    whole: np.ndarray,
-    how: tuple[int, bool],
-    least: float,
-) -> None:
-    """Keep the pairs whose cosine is at least `least`, where none better is known."""
-    for start in range(0, len(windows), _ROWS):
-        cosines = windows[start : start + _ROWS] @ whole.T
-        rows, columns = np.nonzero(cosines >= least)
-        order = np.argsort(-cosines[rows, columns])[: _ROWS * _MOST_A_PHOTO]
-        for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
-            cut = row + start
-            if cut == column:
-                continue
-            key, value = (min(cut, column), max(cut, column)), float(cosines[row, column])
-            if key not in best or best[key][0] < value:
-                best[key] = (value, (column, cut, *how))
-
-
-def _strongest(best: dict[tuple[int, int], tuple[float, _Candidate]]) -> list[tuple[int, int]]:
-    """The proposals by strength, each photo in at most so many of them."""
-    taken: dict[int, int] = defaultdict(int)
-    kept = []
-    for key in sorted(best, key=lambda key: (-best[key][0], key)):
-        if min(taken[key[0]], taken[key[1]]) < _MOST_A_PHOTO:
-            kept.append(key)
-            taken[key[0]] += 1
-            taken[key[1]] += 1
-    return kept
-
-
-def _confirmed(thumbnails: np.ndarray, candidates: Sequence[_Candidate]) -> list[Pair]:
-    """The candidates that agree in their fine structure once they are aligned."""
-    if not candidates:
-        return []
-    whole, cut = (np.array([candidate[place] for candidate in candidates]) for place in (0, 1))
-    mirrored = np.array([candidate[3] for candidate in candidates])
-    source = thumbnails[cut]
-    source[mirrored] = source[mirrored, :, ::-1]
-    begin = np.array([_begin(candidate) for candidate in candidates])
-    found = align(source, thumbnails[whole], begin)
+def _confirmed(thumbnails: np.ndarray, proposals: Proposals) -> list[Pair]:
+    """The proposals that agree in their fine structure once they are aligned."""
+    source = thumbnails[proposals.cut]
+    source[proposals.mirrored] = source[proposals.mirrored, :, ::-1]
+    found = align(source, thumbnails[proposals.whole], proposals.begin())
+    same = (found.whole >= WHOLE) & (found.fine >= np.where(proposals.mirrored, FINE_MIRRORED, FINE))
     pairs = []
-    same = (found.whole >= WHOLE) & (found.fine >= np.where(mirrored, FINE_MIRRORED, FINE))
     for place in np.nonzero(same)[0].tolist():
-        one, other = sorted((candidates[place][0], candidates[place][1]))
-        kind = "mirrored" if mirrored[place] else _kind(found.windows[place], float(found.fine[place]))
-        pairs.append(Pair(one, other, kind, round(1 - float(found.fine[place]), 4)))
+        one, other = sorted((int(proposals.whole[place]), int(proposals.cut[place])))
+        fine = float(found.fine[place])
+        kind = "mirrored" if proposals.mirrored[place] else _kind(found.windows[place], fine)
+        pairs.append(Pair(one, other, kind, round(1 - fine, 4)))
     return pairs
 
 
-def _begin(candidate: _Candidate) -> tuple[float, float, float, float]:
-    """Where the alignment of a candidate begins; a mirrored window is on the other side."""
-    (left, right), (top, bottom) = _windows()[candidate[2]]
-    shift = right - left if candidate[3] else left - right
-    return 1 - left - right, shift, 1 - top - bottom, top - bottom
+def _near_duplicates(thumbnails: np.ndarray, features: np.ndarray | None) -> list[Pair]:
+    """Align the strongest proposals of each photo, then those that may still join a group to something else."""
+    proposals = propose(thumbnails, features)
+    first = proposals.strongest(_A_PHOTO)
+    pairs = _confirmed(thumbnails, proposals.take(first))
+    rest = proposals.take(~first)
+    for _ in range(_ROUNDS):
+        groups = joined(len(thumbnails), ((pair.one, pair.other) for pair in pairs))
+        name, size = np.zeros(len(thumbnails), dtype=np.int64), np.zeros(len(thumbnails), dtype=np.int64)
+        for number, group in enumerate(groups):
+            name[list(group)], size[list(group)] = number, len(group)
+        one, other = np.sort(np.stack([name[rest.whole], name[rest.cut]]), axis=0)
+        open_ones = np.nonzero((one != other) & (np.maximum(size[rest.whole], size[rest.cut]) > 1))[0]
+        # The strongest for each two groups.
+        _, strongest = np.unique(one[open_ones] * len(groups) + other[open_ones], return_index=True)
+        chosen = open_ones[strongest][: _A_PHOTO * len(thumbnails)]
+        more = _confirmed(thumbnails, rest.take(chosen))
+        if not more:
+            break
+        pairs += more
+        rest = rest.take(np.setdiff1d(np.arange(len(rest)), chosen))
+    return pairs
 
 
 def _kind(window: np.ndarray, fine: float) -> str:
