@@ -9,7 +9,7 @@ from tellapart.photos.proposals import Proposals, propose, windows
 def thumbnails(n: int, seed: int = 0) -> np.ndarray:
     generator = np.random.default_rng(seed)
     fields = gaussian_filter(generator.normal(size=(n, 64, 64)), (0, 5, 5))
-    return np.clip(128 + 600 * fields, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(128 + 600 * fields, 0, 255), dtype=np.uint8)
 
 
 def pairs_of(proposals: Proposals) -> set[tuple[int, int]]:
