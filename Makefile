@@ -29,6 +29,7 @@ docs: setup
 
 bench: setup
 	$(BIN)/python benchmarks/features.py
+	$(BIN)/python benchmarks/duplicates.py $(wildcard ../shared/data/furniture4 ../shared/data/food5)
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

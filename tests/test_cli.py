@@ -104,6 +104,32 @@ def test_bad_settings_are_one_line_and_status_2(
     assert not (tmp_path / "run").exists()
 
 
+def test_audit_prints_a_table_or_json_and_leaves_a_page(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, _ = run(capsys, "audit", photos, "--out", tmp_path / "audit")
+    assert status == 0
+    assert "warning" in out
+    assert (tmp_path / "audit" / "audit.html").is_file()
+    status, out, _ = run(capsys, "audit", photos, "--out", tmp_path / "audit", "--json")
+    told = json.loads(out)
+    assert "too-small" in {finding["kind"] for finding in told["findings"]}
+    status, _, err = run(capsys, "audit", tmp_path / "none", "--out", tmp_path / "other")
+    assert status == 2
+    assert "There is no folder" in err
+
+
+def test_audit_needs_no_training_framework(photos: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys; from tellapart.inspection import inspect_photos; "
+        "inspect_photos(sys.argv[1], sys.argv[2]); "
+        "print(sorted({'keras', 'tensorflow', 'torch', 'onnx'} & set(sys.modules)))"
+    )
+    words = [sys.executable, "-c", script, str(photos), str(tmp_path / "audit")]
+    result = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
 @pytest.mark.slow
 def test_weights_of_another_network_are_refused(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

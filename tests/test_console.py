@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from tellapart import console
-from tellapart.console import Terminal, print_table
+from tellapart.console import Terminal, print_findings, print_table
 
 
 def test_notes_go_to_standard_error_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,6 +69,16 @@ def test_tables_go_to_standard_output(capsys: pytest.CaptureFixture[str]) -> Non
     assert "[bold]odd[/bold]" in out
     short, long = (next(line for line in out.splitlines() if text in line) for text in ("0.700", "0.9"))
     assert short.rindex("0.700") + 5 == long.rindex("0.9") + 3  # right-aligned
+
+
+def test_findings_go_to_standard_output_and_none_is_said_too(capsys: pytest.CaptureFixture[str]) -> None:
+    print_findings([("problem", "Two [red]pictures[/red] in more than one class.", "Decide.")])
+    print_findings([])
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "problem" in out
+    assert "[red]" in out
+    assert "Nothing wrong was found." in out
 
 
 def test_an_interrupt_comes_at_the_next_sign_of_progress_and_a_second_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,6 +88,17 @@ def test_what_is_broken_doubled_or_no_photo_is_told(whole: ta.Run) -> None:
     assert one["part"] == other["part"]
 
 
+def test_the_run_begins_with_an_audit(whole: ta.Run) -> None:
+    audit = json.loads((whole.folder / "audit.json").read_text(encoding="utf-8"))
+    kinds = {finding["kind"]: finding["paths"] for finding in audit["findings"]}
+    assert kinds["duplicates"] == ["disc/000.png", "disc/copy of 000.png"]
+    assert kinds["unreadable"] == ["frame/broken.jpg"]
+    assert "disc/000.png" in audit["thumbnails"]
+    page = (whole.folder / "report.html").read_text(encoding="utf-8")
+    assert "show 1 picture more than once" in page
+    assert "data:image/jpeg;base64," in page
+
+
 def test_lessons_speak_of_training_and_test(whole: ta.Run) -> None:
     for entry in whole.results["recipes"][1:]:
         assert "training accuracy went from" in entry["lesson"]

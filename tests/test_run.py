@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from tellapart.errors import RunFolderError, UnknownNameError
+from tellapart.errors import PhotosError, RunFolderError, UnknownNameError
 from tellapart.files import read_json, write_csv, write_json, write_text
-from tellapart.run import FORMAT, Run, Table, check_free, claim, settings_of
+from tellapart.run import FORMAT, Run, Table, check_free, claim, keep_apart, settings_of
 
 SETTINGS: dict[str, object] = {"seed": 0, "recipes": ["baseline"], "weights": None}
 
@@ -58,6 +58,15 @@ def test_the_settings_of_a_run_can_be_read(tmp_path: Path) -> None:
     assert settings_of(tmp_path / "run") == {}
     claim(tmp_path / "run", {"backbone": "pocket"}, resume=False)
     assert settings_of(tmp_path / "run") == {"backbone": "pocket"}
+
+
+def test_results_are_kept_out_of_the_photos(tmp_path: Path) -> None:
+    for out in (tmp_path, tmp_path / "run", tmp_path / "a" / ".." / "run"):
+        with pytest.raises(PhotosError, match="lies inside the photos"):
+            keep_apart(tmp_path, out)
+    keep_apart(tmp_path / "photos", tmp_path / "run")
+    (tmp_path / "table.csv").touch()
+    keep_apart(tmp_path / "table.csv", tmp_path / "run")
 
 
 def test_a_run_goes_on_with_the_same_settings(tmp_path: Path) -> None:

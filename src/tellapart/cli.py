@@ -75,6 +75,26 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
 
 
 @app.command()
+def audit(
+    photos: Annotated[Path, typer.Argument(help="A folder with one sub-folder of photos per class, or a CSV file.")],
+    out: Annotated[Path, typer.Option("--out", help="A folder for audit.json and audit.html.")],
+    test_share: Annotated[float, typer.Option(help="Share of each class that a test would set aside.")] = 0.2,
+    as_json: Annotated[bool, typer.Option("--json", help="Print audit.json.")] = False,
+) -> None:
+    """Tell what is wrong with a folder of photos, before anything is trained."""
+    from tellapart.console import Terminal, heed_interrupts, print_findings
+    from tellapart.inspection import inspect_photos
+
+    heed_interrupts()
+    audited = inspect_photos(photos, out, test_share=test_share, progress=Terminal())
+    if as_json:
+        typer.echo(json.dumps(audited.as_json(), ensure_ascii=False))
+        return
+    print_findings([(finding.severity, finding.what, finding.advice) for finding in audited.findings])
+    typer.echo(f"Page: {out / 'audit.html'}")
+
+
+@app.command()
 def predict(
     model: Annotated[Path, typer.Argument(help="A model.onnx, or the run folder that holds it.")],
     photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],

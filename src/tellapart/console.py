@@ -103,7 +103,27 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
         table.add_column(column, justify="left" if number == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
+    _wide_console().print(table)
+
+
+def print_findings(findings: list[tuple[str, str, str]]) -> None:
+    """Print findings (severity, what it is, what to do) to standard output; long lines are folded."""
+    console = _wide_console()
+    if not findings:
+        console.print("Nothing wrong was found.")
+        return
+    table = Table(title="What the audit found", title_justify="left", header_style="bold", show_lines=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("found")
+    table.add_column("what to do")
+    for finding in findings:
+        table.add_row(*(escape(cell) for cell in finding))
+    console.print(table)
+
+
+def _wide_console() -> Console:
+    """Standard output; in a file or a pipe it is so wide that no column need be cut."""
     console = Console(highlight=False, emoji=False)
     if not console.is_terminal:
-        console.width = 240  # in a file or a pipe no column need be cut
-    console.print(table)
+        console.width = 240
+    return console

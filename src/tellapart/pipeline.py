@@ -8,13 +8,15 @@ from typing import Any
 
 from tellapart.climb import Climb, climb_step
 from tellapart.demo.furniture_set import draw_furniture
-from tellapart.errors import OptionError, PhotosError
+from tellapart.errors import OptionError
 from tellapart.files import cache_folder, make_folder, write_bytes, write_csv, write_json
 from tellapart.models import choice
 from tellapart.models.choice import Choice
 from tellapart.models.features import load_pretrained
 from tellapart.models.recipes import choose_recipes, on_backbones
 from tellapart.models.task import Options
+from tellapart.photos.audit import Audit, audit
+from tellapart.photos.audit_files import write_audit
 from tellapart.photos.augment import examples
 from tellapart.photos.decode import decode
 from tellapart.photos.pixels import PixelSpec, to_pixels
@@ -25,10 +27,11 @@ from tellapart.report.figures import augmentation
 from tellapart.report.page import write_report
 from tellapart.report.style import save_figure
 from tellapart.results import put_together
-from tellapart.run import Run, check_free, claim, settings_of
+from tellapart.run import Run, check_free, claim, keep_apart, settings_of
 from tellapart.weights.offline import forbid_network, offline
 
 _EXAMPLE_SIZE = 160
+_WORST = 5  # findings that are told before training; all stand in the report
 
 
 def fit(  # noqa: PLR0913  the one public door names every setting that a user has
@@ -77,7 +80,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     chosen = choose_recipes(recipes)
     options = Options(seed, image_size, epochs, None, None, budget, trials)
     _check(options, test_share)
-    _keep_apart(source, run)
+    keep_apart(source, run)
     transfer = any(recipe.transfer for recipe in chosen)
     file = Path(weights) if weights else None
     before = settings_of(run) if resume else {}
@@ -85,7 +88,8 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     backbones = _backbones(asked, file, options, before, progress) if transfer else None
 
     found = scan(source, progress)
-    parts = split(found, test_share=test_share, seed=seed)
+    audited = audit(found, progress, test_share=test_share)
+    parts = split(found, test_share=test_share, seed=seed, duplicates=audited.duplicates)
     if transfer and backbones is None:
         backbones = choice.by_measurement(found.root, parts.train, progress, image_size=image_size)
     if backbones is not None:
@@ -96,7 +100,9 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     # The reason is kept for a run that goes on; it may well differ then, and need not be the same.
     claim(run, same if before else {**same, "why": backbones.why if backbones else None}, resume=resume)
     write_csv(run / "split.csv", ("path", "class", "part", "group"), parts.rows())
+    write_audit(run, audited, found.root)
     _tell(found, parts, progress)
+    _tell_worst(audited, progress)
 
     climb = Climb(found, parts, options, run, cache_folder(), progress, backbones)
     entries = [climb_step(recipe, climb) for recipe in chosen]
@@ -179,14 +185,6 @@ def _check(options: Options, test_share: float) -> None:
         PixelSpec(options.image_size)
 
 
-def _keep_apart(source: Path, run: Path) -> None:
-    if source.is_dir() and source.resolve() in (run.resolve(), *run.resolve().parents):
-        raise PhotosError(
-            f"The run folder {run} lies inside the photos {source}, and would be taken for a class. "
-            "Next: another folder with --out"
-        )
-
-
 def _tell(photos: Photos, parts: Split, progress: Progress) -> None:
     counts = ", ".join(f"{label} {count}" for label, count in photos.counts.items())
     progress.note(f"{len(photos.items)} photos: {counts}")
@@ -195,11 +193,18 @@ def _tell(photos: Photos, parts: Split, progress: Progress) -> None:
     )
     if parts.groups:
         n_groups = len(set(parts.groups.values()))
-        progress.note(f"{n_groups} groups of exact duplicates, each kept on one side of the split")
+        progress.note(f"{n_groups} groups of photos that belong together, each kept on one side of the split")
     for item in photos.excluded[:10]:
         progress.note(f"left out: {item.path} ({item.reason})")
     if len(photos.excluded) > 10:
         progress.note(f"and {len(photos.excluded) - 10} more; all are listed in results.json")
+
+
+def _tell_worst(audited: Audit, progress: Progress) -> None:
+    told = ", ".join(f"{n} {name}" + "s" * (n != 1) for name, n in audited.counts.items())
+    progress.note(f"Audit: {told}")
+    for finding in audited.findings[:_WORST]:
+        progress.note(f"  {finding.severity}: {finding.what}")
 
 
 def _draw_augmentation(climb: Climb) -> None:

@@ -155,7 +155,7 @@ def _photos(climb: Climb) -> dict[str, Any]:
         "counts": photos.counts,
         "excluded": [asdict(item) for item in photos.excluded],
         "skipped": [asdict(item) for item in photos.skipped],
-        "duplicate_groups": len(set(climb.split.groups.values())),
+        "duplicate_groups": climb.split.duplicate_groups,
         "fingerprint": photos.fingerprint,
     }
 

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-from tellapart.errors import RunFolderError, UnknownNameError
+from tellapart.errors import PhotosError, RunFolderError, UnknownNameError
 from tellapart.files import make_folder, read_csv, read_json, write_json
 
 FORMAT: Final = 1
@@ -31,6 +31,19 @@ def claim(out: Path, settings: Mapping[str, object], *, resume: bool) -> None:
     check_free(out)
     make_folder(out)
     write_json(state, {"format": FORMAT, "settings": dict(settings)})
+
+
+def keep_apart(source: Path, out: Path) -> None:
+    """Refuse a folder for results inside the photos.
+
+    Raises:
+        PhotosError: It is.
+    """
+    if source.is_dir() and source.resolve() in (out.resolve(), *out.resolve().parents):
+        raise PhotosError(
+            f"The folder {out} lies inside the photos {source}, and would be taken for a class. "
+            "Next: another folder with --out"
+        )
 
 
 def settings_of(out: Path) -> dict[str, Any]:

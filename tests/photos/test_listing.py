@@ -116,6 +116,16 @@ def test_table_with_parts_and_further_columns(tmp_path: Path) -> None:
     assert [item.part for item in list_photos(table).listed] == ["train", "valid", "test", ""]
 
 
+def test_groups_of_a_table_and_of_metadata(tmp_path: Path) -> None:
+    table = write(tmp_path / "t.csv", "path,label,group\na.jpg,chair, patient 7 \nb.jpg,chair,\nc.jpg,table,8\n")
+    assert [item.group for item in list_photos(table).listed] == ["patient 7", "", "8"]
+    write(tmp_path / "set/train/metadata.csv", "file_name,label,group\n1.jpg,chair,x\n2.jpg,table,y\n")
+    assert [(item.part, item.group) for item in list_photos(tmp_path / "set").listed] == [
+        ("train", "x"),
+        ("train", "y"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

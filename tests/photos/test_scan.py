@@ -1,6 +1,7 @@
 import hashlib
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,16 @@ def test_equal_pixels_in_other_bytes_are_exact_duplicates(tmp_path: Path) -> Non
     first, second = (photo for photo in scan(tmp_path).items if photo.path[6] in "ab")
     assert first.pixels == second.pixels
     assert first.content != second.content
+
+
+def test_a_photo_is_measured_and_its_group_kept(tmp_path: Path) -> None:
+    class_folders(tmp_path, {"a": 1, "b": 1})
+    (tmp_path / "t.csv").write_text("path,label,group\na/000.png,chair,patient 7\nb/000.png,table,\n")
+    one, other = scan(tmp_path / "t.csv").items
+    assert (one.group, other.group) == ("patient 7", "")
+    assert one.look is not None
+    assert (one.look.format, one.look.thumbnail.shape) == ("PNG", (64, 64))
+    assert one == replace(one, look=None), "what was measured follows from the content, and is no part of it"
 
 
 def test_pixels_of_another_shape_are_others(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from fake_run import ODD_CLASSES, build_run
+from test_findings import write as write_audit_json
 
 from tellapart.errors import RunFolderError
 from tellapart.report.page import write_report
@@ -194,6 +195,16 @@ def test_a_long_list_of_files_is_cut(run: Path, tmp_path: Path) -> None:
     photos["excluded"] = [{"path": f"{i}.jpg\ud800", "reason": "damaged"} for i in range(250)]
     page = Page(write_report(bare_copy(run, tmp_path / "many", photos=photos)))
     assert "and 50 more" in page.text
+
+
+def test_the_audit_of_the_run_stands_among_the_photos(run: Path, tmp_path: Path) -> None:
+    target = bare_copy(run, tmp_path / "audited")
+    write_audit_json(target)
+    page = Page(write_report(target))
+    photos = page.text[page.text.index("The photos Photos of each class") :]
+    assert "1 warning" in photos
+    assert "W. A." in photos
+    assert any(source.startswith("data:image/jpeg;base64,") for source in page.values("src"))
 
 
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Which files there are and what they are labelled, before any is opened.
 
 Three layouts are read: a folder of class folders, a table (`path,label`, and
-optionally `part`), and the Hugging Face `imagefolder` layout.
+optionally `part` and `group`), and the Hugging Face `imagefolder` layout.
 """
 
 import csv
@@ -32,11 +32,12 @@ _LAYOUT: Final = "one sub-folder of photos per class, or a CSV file with the col
 
 @dataclass(frozen=True)
 class Listed:
-    """A file that claims to be a photo of a class; `part` is "" where the source names none."""
+    """A file that claims to be a photo of a class; `part` and `group` are "" where the source names none."""
 
     path: str
     label: str
     part: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def _from_image_folder(root: Path, parts: dict[str, str]) -> Listing:
     for folder, part in sorted(parts.items()):
         if (root / folder / "metadata.csv").is_file():
             inner = _from_metadata(root, root / folder / "metadata.csv")
-            listed.extend(Listed(item.path, item.label, part) for item in inner.listed)
+            listed.extend(Listed(item.path, item.label, part, item.group) for item in inner.listed)
             continue
         for path in _walk(root / folder, root, skipped):
             pieces = path.split("/")
@@ -167,7 +168,7 @@ def _from_metadata(root: Path, table: Path) -> Listing:
     for row in rows:
         path = (prefix / row["file_name"]).as_posix()
         first = path.split("/")[0].lower()
-        listed.append(Listed(path, row["label"].strip(), PARTS.get(first, "") if "/" in path else ""))
+        listed.append(Listed(path, row["label"].strip(), PARTS.get(first, "") if "/" in path else "", _group(row)))
     return Listing(root, tuple(listed), ())
 
 
@@ -179,8 +180,13 @@ def _from_table(table: Path) -> Listing:
             raise PhotosError(
                 f"{table}, line {number}: part '{part}'. Accepted: train, valid, test, or no column `part`."
             )
-        listed.append(Listed(row["path"], row["label"].strip(), PARTS[part]))
+        listed.append(Listed(row["path"], row["label"].strip(), PARTS[part], _group(row)))
     return Listing(table.parent, tuple(listed), ())
+
+
+def _group(row: dict[str, str]) -> str:
+    """What belongs together by the user's own word: a patient, a photographer, a burst; "" for none."""
+    return (row.get("group") or "").strip()
 
 
 def _rows(table: Path, needed: set[str]) -> list[dict[str, str]]:

@@ -8,13 +8,16 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import cpu_count
 from pathlib import Path
+
+from PIL import Image
 
 from tellapart.errors import PhotosError, UnreadablePhotoError
 from tellapart.photos.decode import SUFFIXES, decode, read
 from tellapart.photos.listing import LeftOut, Listed, list_photos
+from tellapart.photos.look import Look, measure
 from tellapart.progress import Progress, Silent, track
 
 
@@ -30,6 +33,8 @@ class Photo:
         width: Upright width in pixels.
         height: Upright height in pixels.
         part: train, valid or test where the source says so, else "".
+        group: What the source says belongs together (a patient, a burst), else "".
+        look: What was measured while it was open; None where it never was.
     """
 
     path: str
@@ -39,6 +44,8 @@ class Photo:
     width: int
     height: int
     part: str = ""
+    group: str = ""
+    look: Look | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,11 @@ class Photos:
 def digest_of(lines: Sequence[str]) -> str:
     """SHA-256 of some lines, as hexadecimal."""
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def digest_of_pixels(picture: Image.Image) -> str:
+    """SHA-256 of size and pixels, as hexadecimal: equal for exact duplicates, whatever their files are."""
+    return hashlib.sha256(f"{picture.size}".encode() + picture.tobytes()).hexdigest()
 
 
 def scan(source: Path, progress: Progress | None = None) -> Photos:
@@ -138,9 +150,18 @@ def inspect(root: Path, item: Listed) -> Photo | LeftOut:
         image = decode(content)
     except UnreadablePhotoError as problem:
         return LeftOut(item.path, str(problem))
-    pixels = hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
     digest = hashlib.sha256(content).hexdigest()
-    return Photo(item.path, item.label, digest, pixels, image.width, image.height, item.part)
+    return Photo(
+        path=item.path,
+        label=item.label,
+        content=digest,
+        pixels=digest_of_pixels(image),
+        width=image.width,
+        height=image.height,
+        part=item.part,
+        group=item.group,
+        look=measure(content, image),
+    )
 
 
 def _check(source: Path, photos: Photos) -> None:

@@ -2,20 +2,24 @@
 
 The split depends on the seed and on what the photos show, not on how their
 files are named or ordered: each class is ordered by a hash of seed and pixels,
-and dealt out from there. Photos with equal pixels stay together.
+and dealt out from there. Photos that show the same picture stay together, and
+so do those that the source puts into one group (a patient, a burst).
 """
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from tellapart.errors import OptionError, PhotosError
+from tellapart.photos.duplicates import Duplicates, find_duplicates, joined
 from tellapart.photos.scan import Photo, Photos, digest_of
 
 VALID_SHARE: Final = 0.2  # of what is left after the test photos are set aside
 FEWEST: Final = 5  # distinct photos of a class: one to test, one to validate, three to learn from
+
+_Key = str  # of a group: the smallest digest of pixels in it, so that no file name matters
 
 
 class HeldOutPhotos:
@@ -34,12 +38,21 @@ class HeldOutPhotos:
 
 @dataclass(frozen=True)
 class Split:
-    """The three parts, and the group (equal pixels) of every photo that has one."""
+    """The three parts, and the group of every photo that has one.
+
+    Attributes:
+        train: The photos to learn from.
+        valid: The photos to choose with.
+        test: The photos that are set aside.
+        groups: From a path to the name of its group: the source's own, else a digest.
+        duplicate_groups: How many groups of photos show the same picture.
+    """
 
     train: tuple[Photo, ...]
     valid: tuple[Photo, ...]
     test: HeldOutPhotos
     groups: dict[str, str]
+    duplicate_groups: int = 0
 
     def rows(self) -> list[tuple[str, str, str, str]]:
         """`path, class, part, group` of every photo, ordered by path."""
@@ -58,8 +71,8 @@ class Split:
         return digest_of(sorted(f"{part}\0{photo.content}" for part in parts for photo in parts[part]))
 
 
-def split(photos: Photos, *, test_share: float = 0.2, seed: int = 0) -> Split:
-    """Divide photos into train, valid and test, stratified by class.
+def split(photos: Photos, *, test_share: float = 0.2, seed: int = 0, duplicates: Duplicates | None = None) -> Split:
+    """Divide photos into train, valid and test, stratified by class; no group straddles two parts.
 
     Parts that the source names are kept; a part that it does not name is taken
     from its training photos.
@@ -68,16 +81,18 @@ def split(photos: Photos, *, test_share: float = 0.2, seed: int = 0) -> Split:
         photos: What `scan` found.
         test_share: Share of each class that is set aside, 0.05 to 0.5.
         seed: Another seed gives another split.
+        duplicates: What `find_duplicates` says of these photos; without it, it is asked.
 
     Raises:
         OptionError: `test_share` is out of range.
         PhotosError: A class has too few photos, or only some photos name a part.
     """
     check_share(test_share)
-    groups, parts = _parts(photos, test_share, seed)
+    known = duplicates or find_duplicates(photos.items)
+    groups, parts = _parts(photos, known, test_share, seed)
     _check_classes(photos, parts)
-    named = {photo.path: pixels[:12] for pixels, items in groups.items() if len(items) > 1 for photo in items}
-    return Split(parts["train"], parts["valid"], HeldOutPhotos(parts["test"]), named)
+    named = {photo.path: _name(key, items) for key, items in groups.items() if len(items) > 1 for photo in items}
+    return Split(parts["train"], parts["valid"], HeldOutPhotos(parts["test"]), named, len(known.groups))
 
 
 def check_share(test_share: float) -> None:
@@ -96,52 +111,103 @@ def split_for_training(photos: Photos, *, seed: int = 0) -> tuple[tuple[Photo, .
     Raises:
         PhotosError: A class has too few photos.
     """
-    _, parts = _parts(photos, 0.0, seed)
+    _, parts = _parts(photos, find_duplicates(photos.items), 0.0, seed)
     return parts["train"], parts["valid"]
 
 
-def _parts(photos: Photos, test_share: float, seed: int) -> tuple[dict[str, list[Photo]], dict[str, tuple[Photo, ...]]]:
-    """The groups of equal pixels, and the photos of each part."""
+def groups_of(photos: Sequence[Photo], duplicates: Duplicates) -> list[tuple[int, ...]]:
+    """Positions of the photos of each group: duplicates and the groups of the source, joined where they overlap."""
+    first: dict[str, int] = {}
+    links = [(group[0], place) for group in duplicates.groups for place in group[1:]]
+    links += [(first.setdefault(photo.group, place), place) for place, photo in enumerate(photos) if photo.group]
+    return joined(len(photos), links)
+
+
+def _name(key: _Key, items: Iterable[Photo]) -> str:
+    """What split.csv calls a group: as the source does, else by its pixels."""
+    return " + ".join(sorted({photo.group for photo in items if photo.group})) or key[:12]
+
+
+def _parts(
+    photos: Photos, duplicates: Duplicates, test_share: float, seed: int
+) -> tuple[dict[_Key, list[Photo]], dict[str, tuple[Photo, ...]]]:
+    """The groups, of one photo or more, and the photos of each part."""
     _check_parts(photos)
-    _check_sizes(photos)
-    groups: dict[str, list[Photo]] = defaultdict(list)
-    for photo in photos.items:
-        groups[photo.pixels].append(photo)
+    _check_sizes(photos, duplicates)
+    members = [[photos.items[place] for place in places] for places in groups_of(photos.items, duplicates)]
+    groups = {min(photo.pixels for photo in items): items for items in members}
     part_of = _deal(groups, test_share, seed)
     parts: dict[str, list[Photo]] = {"train": [], "valid": [], "test": []}
+    placed = [(photo, part_of[key]) for key, items in groups.items() for photo in items]
     # Ordered by content, so that renaming files changes no batch either.
-    for photo in sorted(photos.items, key=lambda photo: (photo.pixels, photo.content, photo.label, photo.path)):
-        parts[part_of[photo.pixels]].append(photo)
+    for photo, part in sorted(placed, key=lambda pair: _order(pair[0])):
+        parts[part].append(photo)
     return groups, {part: tuple(items) for part, items in parts.items()}
 
 
-def _deal(groups: dict[str, list[Photo]], test_share: float, seed: int) -> dict[str, str]:
+def _order(photo: Photo) -> tuple[str, str, str, str]:
+    return photo.pixels, photo.content, photo.label, photo.path
+
+
+def _deal(groups: Mapping[_Key, Sequence[Photo]], test_share: float, seed: int) -> dict[_Key, str]:
     """Give each group a part: first what the source says, then class by class in hash order."""
-    part_of = {pixels: _named_part(items) for pixels, items in groups.items()}
+    part_of = {key: _named_part(items) for key, items in groups.items()}
     named = set(part_of.values())
-    by_class: dict[str, list[str]] = defaultdict(list)
-    for pixels, items in groups.items():
-        if part_of[pixels] in ("", "train"):
-            by_class[_label(items)].append(pixels)
-    for pixels_of_class in by_class.values():
-        pixels_of_class.sort(key=lambda pixels: hashlib.sha256(f"{seed}:{pixels}".encode()).digest())
-        n_test = 0 if "test" in named or not test_share else max(1, round(len(pixels_of_class) * test_share))
-        n_rest = len(pixels_of_class) - n_test
-        n_valid = 0 if "valid" in named else max(1, round(n_rest * VALID_SHARE))
-        for place, pixels in enumerate(pixels_of_class):
-            part_of[pixels] = "test" if place < n_test else "valid" if place < n_test + n_valid else "train"
+    free = [key for key in groups if part_of[key] in ("", "train")]
+    part_of |= dict.fromkeys(free, "train")
+    tallies = {key: Counter(photo.label for photo in groups[key]) for key in free}
+    if "test" not in named and test_share:
+        # Two groups of each class remain, or one where the source names the validation photos.
+        for key in _draw(free, tallies, test_share, seed, spare=1 if "valid" in named else 2):
+            part_of[key] = "test"
+    if "valid" not in named:
+        rest = [key for key in free if part_of[key] == "train"]
+        for key in _draw(rest, tallies, VALID_SHARE, seed, spare=1):
+            part_of[key] = "valid"
     return part_of
 
 
+def _draw(
+    keys: Iterable[_Key], tallies: Mapping[_Key, Counter[str]], share: float, seed: int, *, spare: int
+) -> list[_Key]:
+    """Draw groups in hash order until each class has its share of photos; what would be too many is passed over.
+
+    Args:
+        keys: The groups to draw from.
+        tallies: How many photos of each class a group has.
+        share: The share of each class's photos that is wanted, at least one photo.
+        seed: Fixes the order.
+        spare: How many groups of each class remain in any case.
+    """
+    order = sorted(keys, key=lambda key: hashlib.sha256(f"{seed}:{key}".encode()).digest())
+    total, left = Counter[str](), Counter[str]()
+    for key in order:
+        total.update(tallies[key])
+        left.update(tallies[key].keys())
+    wanted = {label: max(1, round(n * share)) for label, n in total.items()}
+    drawn: dict[_Key, None] = {}
+
+    def take(key: _Key) -> None:
+        drawn[key] = None
+        left.subtract(tallies[key].keys())
+        for label, n in tallies[key].items():
+            wanted[label] -= n
+
+    for key in order:
+        if all(n <= wanted[label] and left[label] > spare for label, n in tallies[key].items()):
+            take(key)
+    # A class of large groups only: the smallest of them, as without any it could not be judged.
+    for label in sorted(total):
+        own = [key for key in order if tallies[key][label]]
+        if own and not drawn.keys() & set(own):
+            take(min(own, key=lambda key: tallies[key].total()))
+    return list(drawn)
+
+
 def _named_part(items: Iterable[Photo]) -> str:
-    """The part that the source names; copies on several sides all go to train, so that test stays clean."""
+    """The part that the source names; groups on several sides all go to train, so that test stays clean."""
     parts = {photo.part for photo in items}
     return parts.pop() if len(parts) == 1 else "train"
-
-
-def _label(items: Iterable[Photo]) -> str:
-    tally = Counter(photo.label for photo in items)
-    return min(tally, key=lambda label: (-tally[label], label))
 
 
 def _check_parts(photos: Photos) -> None:
@@ -153,10 +219,11 @@ def _check_parts(photos: Photos) -> None:
         )
 
 
-def _check_sizes(photos: Photos) -> None:
-    distinct: dict[str, set[str]] = {label: set() for label in photos.classes}
-    for photo in photos.items:
-        distinct[photo.label].add(photo.pixels)
+def _check_sizes(photos: Photos, duplicates: Duplicates) -> None:
+    group_of = {place: group[0] for group in duplicates.groups for place in group}
+    distinct: dict[str, set[int]] = {label: set() for label in photos.classes}
+    for place, photo in enumerate(photos.items):
+        distinct[photo.label].add(group_of.get(place, place))
     left_out = Counter(item.path.split("/")[0] for item in photos.excluded)
     lacking = [
         f"'{label}' has {len(found)}" + (f" ({left_out[label]} more cannot be read)" if left_out[label] else "")
@@ -177,5 +244,5 @@ def _check_classes(photos: Photos, parts: dict[str, tuple[Photo, ...]]) -> None:
             raise PhotosError(
                 f"No {part} photo of {', '.join(sorted(missing))}. "
                 "Accepted: every class in train, valid and test. "
-                "Next: give that class more photos, or leave the column `part` out."
+                "Next: give that class more photos or groups, or leave the columns `part` and `group` out."
             )

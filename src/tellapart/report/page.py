@@ -12,6 +12,7 @@ from tellapart.errors import RunFolderError
 from tellapart.files import write_bytes
 from tellapart.report import facts, words
 from tellapart.report.figures import draw_figures
+from tellapart.report.findings import read_findings
 from tellapart.report.run_folder import REFIT, RunFolder, checked, read_run
 from tellapart.report.style import DOTS_PER_INCH, INCHES
 
@@ -41,22 +42,28 @@ def write_report(run: Path, results: dict[str, Any] | None = None) -> Path:
     folder = read_run(run) if results is None else checked(run, results)
     draw_figures(folder)
     target = run / "report.html"
-    # A lone surrogate in a file name has no UTF-8; it must not cost the page.
-    write_bytes(target, _render(folder).encode("utf-8", "replace"))
+    write_bytes(target, render("report.html.j2", _context(folder), run / "results.json"))
     return target
 
 
-def _render(run: RunFolder) -> str:
+def render(template: str, context: Mapping[str, Any], source: Path) -> bytes:
+    """Render a page with the style sheet in it.
+
+    Raises:
+        RunFolderError: The context, which was made from `source`, lacks something.
+    """
     from jinja2 import UndefinedError
 
     environment = _environment()
     style = environment.get_template("report.css").render()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    content = {**_context(run), "style": _trusted(style), "style_hash": digest}
+    content = {**context, "style": _trusted(style), "style_hash": digest}
     try:
-        return environment.get_template("report.html.j2").render(content)
+        page = environment.get_template(template).render(content)
     except UndefinedError as problem:
-        raise RunFolderError(f"{run.path / 'results.json'} is not whole: {problem}. {REFIT}") from problem
+        raise RunFolderError(f"{source} is not whole: {problem}. {REFIT}") from problem
+    # A lone surrogate in a file name has no UTF-8; it must not cost the page.
+    return page.encode("utf-8", "replace")
 
 
 def _environment() -> "Environment":
@@ -104,6 +111,7 @@ def _context(run: RunFolder) -> dict[str, Any]:
         "steps": [_step(run, recipe) for recipe in run.recipes],
         "comparisons": results.get("comparisons", []),
         "notes": results.get("notes", []),
+        "audit": read_findings(run.path),
         "parts": facts.parts_of(split),
         "class_counts": facts.class_counts(split, photos["counts"]),
         "ladder": _picture(run, "ladder"),
