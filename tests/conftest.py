@@ -17,6 +17,14 @@ def private_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
 
 
 @pytest.fixture
+def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without a way out, its weight store and Keras' cache empty."""
+    monkeypatch.setenv("TELLAPART_OFFLINE", "1")
+    monkeypatch.setenv("TELLAPART_WEIGHTS", str(tmp_path / "store"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+
+
+@pytest.fixture
 def shared() -> Path:
     """The folder of real photos and weights beside the repository; without it the test is skipped."""
     if not SHARED.is_dir():

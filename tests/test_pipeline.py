@@ -186,14 +186,6 @@ def test_results_come_last(place: Path, tmp_path: Path, monkeypatch: pytest.Monk
     assert seen == [False]
 
 
-@pytest.fixture
-def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without a way out, with an empty store."""
-    monkeypatch.setenv("TELLAPART_OFFLINE", "1")
-    monkeypatch.setenv("TELLAPART_WEIGHTS", str(tmp_path / "store"))
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-
-
 @pytest.mark.usefixtures("closed")
 def test_a_backbone_that_was_named_is_not_replaced(place: Path, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="tellapart weights add"):

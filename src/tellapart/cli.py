@@ -10,10 +10,10 @@ from typing import Annotated, Any, Final
 import typer
 
 from tellapart import cli_weights
+from tellapart.cli_weights import INTERRUPTED, Offline
 from tellapart.errors import MissingExtraError, OptionError, TellapartError, UserError
 from tellapart.weights.offline import forbid_network, offline
 
-INTERRUPTED: Final = 130
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "": 1}
 
 app = typer.Typer(
@@ -26,7 +26,6 @@ app = typer.Typer(
 app.add_typer(cli_weights.app, name="weights")
 
 Out = Annotated[Path, typer.Option("--out", help="The run folder; it must be new, or use --resume.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Make any attempt to reach a network an error.")]
 
 
 @app.command()

@@ -15,8 +15,6 @@ from tellapart.weights.store import fetch, locate, weight_store, whereabouts
 from tellapart.weights.store import verify as verify_files
 
 INTERRUPTED: Final = 130
-# Columns of the table where it goes to a file or a pipe, so that every row is one line.
-_WIDE: Final = 240
 _WITH_SOURCE: Final = 100  # a narrower terminal has no room for who made the weights
 
 app = typer.Typer(help="The weights of backbones: list, fetch, add, check.", no_args_is_help=True)
@@ -143,13 +141,12 @@ def _row(pin: Pin, where: str, path: Path | None) -> list[str]:
 
 def _print_table(columns: list[str], rows: list[list[str]]) -> None:
     """Print the table; where the terminal is narrow, the last column is left to --json."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False, emoji=False)
-    if not console.is_terminal:
-        console.width = _WIDE
+    from tellapart.console import results_console
+
+    console = results_console()
     shown = columns if console.width >= _WITH_SOURCE else columns[:-1]
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for column in shown:

@@ -103,12 +103,12 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
         table.add_column(column, justify="left" if number == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
-    _wide_console().print(table)
+    results_console().print(table)
 
 
 def print_findings(findings: list[tuple[str, str, str]]) -> None:
     """Print findings (severity, what it is, what to do) to standard output; long lines are folded."""
-    console = _wide_console()
+    console = results_console()
     if not findings:
         console.print("Nothing wrong was found.")
         return
@@ -121,8 +121,8 @@ def print_findings(findings: list[tuple[str, str, str]]) -> None:
     console.print(table)
 
 
-def _wide_console() -> Console:
-    """Standard output; in a file or a pipe it is so wide that no column need be cut."""
+def results_console() -> Console:
+    """Give standard output; in a file or a pipe it is so wide that no column need be cut."""
     console = Console(highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = 240

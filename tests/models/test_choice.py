@@ -14,15 +14,7 @@ from tellapart.models.pocket import FILE
 from tellapart.photos.scan import Photo
 from tellapart.progress import Silent
 
-pytestmark = QUIET
-
-
-@pytest.fixture(autouse=True)
-def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine with an empty store, and no way out."""
-    monkeypatch.setenv("TELLAPART_OFFLINE", "1")
-    monkeypatch.setenv("TELLAPART_WEIGHTS", str(tmp_path / "store"))
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+pytestmark = [QUIET, pytest.mark.usefixtures("closed")]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +104,7 @@ def features(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[float, float] |
     """Backbones by name: how well theirs tell the classes apart and the seconds they take, or why they cannot."""
     table: dict[str, tuple[float, float] | str] = {}
 
-    def answer(row: Backbone, _root: Path, sample: list[Photo], *_: Any) -> tuple[np.ndarray, float] | str:
+    def answer(row: Backbone, _path: Path, _root: Path, sample: list[Photo], *_: Any) -> tuple[np.ndarray, float] | str:
         known = table[row.name]
         if isinstance(known, str):
             return known
@@ -120,7 +112,7 @@ def features(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[float, float] |
         generator = np.random.default_rng(0)
         return generator.normal(size=(len(sample), 8)) + known[0] * np.eye(3, 8)[numbers], known[1]
 
-    monkeypatch.setattr(choice, "_try", answer)
+    monkeypatch.setattr(choice, "_features", answer)
     monkeypatch.setattr(choice, "weights_at_hand", lambda row, *_: Path(row.name))
     return table
 

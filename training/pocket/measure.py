@@ -12,11 +12,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from tellapart.models.backbones import find_backbone
+from tellapart.models.choice import linear_head
 from tellapart.models.features import load_pretrained, photo_to
 from tellapart.models.forward import Forward, in_batches
 from tellapart.models.onnx_export import to_onnx
@@ -36,8 +34,7 @@ def accuracy(features: np.ndarray, labels: np.ndarray) -> float:
         train = np.zeros(len(labels), dtype=bool)
         for label in range(labels.max() + 1):
             train[generator.permutation(np.flatnonzero(labels == label))[:PER_CLASS]] = True
-        head = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
-        scores.append(head.fit(features[train], labels[train]).score(features[~train], labels[~train]))
+        scores.append(linear_head().fit(features[train], labels[train]).score(features[~train], labels[~train]))
     return float(np.mean(scores))
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -168,9 +168,8 @@ def by_measurement(
     """
     end = time.monotonic() + seconds
     progress.note(f"Trying the backbones that are here, for {seconds:.0f} s at most")
-    rows = [
-        row if image_size is None else replace(row, image_size=image_size) for row in _by_cost(candidates, progress)
-    ]
+    weights = _at_hand(candidates, progress)
+    rows = sorted(weights, key=lambda row: find_pin(row.name).parameters * row.image_size**2)
     sample = _sample(photos)
     labels = label_numbers(sample, tuple(sorted({photo.label for photo in sample})))
     trials: list[Trial] = []
@@ -181,7 +180,8 @@ def by_measurement(
             rest = ", ".join(later.name for later in rows[place:])
             left_out.append(f"{rest} not tried, as none could be told to be better")
             break
-        found = _try(row, root, sample, end, progress)
+        sized = replace(row, image_size=image_size or row.image_size)
+        found = _features(sized, weights[row], root, sample, end, progress)
         if isinstance(found, str):
             left_out.append(found)
             continue
@@ -190,7 +190,13 @@ def by_measurement(
         accuracy = cross_validated(features, labels)
         trials.append(Trial(row.name, accuracy, len(sample), round(spent + time.monotonic() - start, 1)))
         progress.note(f"{row.name}: {100 * accuracy:.1f} % of {len(sample)} photos in cross-validation")
-    return _best(trials, left_out, seconds)
+    if not trials:
+        raise OptionError(
+            f"No backbone could be tried in {seconds:.0f} s ({'; '.join(left_out)}). Next: --backbone {BUILT_IN}"
+        )
+    winner = max(trials, key=lambda trial: trial.accuracy)  # of equal ones the first, which is the cheapest
+    row = find_backbone(winner.backbone)
+    return Choice((row,), {row.name: weights[row]}, _why(winner, trials, left_out, seconds), trials=tuple(trials))
 
 
 def _sample(photos: Sequence[Photo]) -> list[Photo]:
@@ -203,21 +209,19 @@ def _sample(photos: Sequence[Photo]) -> list[Photo]:
     return [photo for label in sorted(kept) for photo in kept[label]]
 
 
-def _by_cost(candidates: Sequence[Backbone] | None, progress: Progress) -> list[Backbone]:
-    """Those whose weights are here, by an estimate of the work a photo takes; `pocket` always comes first."""
-    rows = [row for row in candidates or BACKBONES.values() if weights_at_hand(row, progress) is not None]
-    return sorted(rows, key=lambda row: find_pin(row.name).parameters * row.image_size**2)
+def _at_hand(candidates: Sequence[Backbone] | None, progress: Progress) -> dict[Backbone, Path]:
+    """Those whose weights are here, with the file of each."""
+    found = {row: weights_at_hand(row, progress) for row in candidates or BACKBONES.values()}
+    return {row: path for row, path in found.items() if path is not None}
 
 
-def _try(
-    row: Backbone, root: Path, sample: Sequence[Photo], end: float, progress: Progress
+def _features(
+    row: Backbone, path: Path, root: Path, sample: Sequence[Photo], end: float, progress: Progress
 ) -> tuple[np.ndarray, float] | str:
     """The pooled features of the sample and the seconds they took, or why they were not computed."""
     start = time.monotonic()
     if start >= end:
         return f"{row.name} not tried, as the time was up"
-    path = weights_at_hand(row)
-    assert path is not None  # noqa: S101  `_by_cost` left out the others
     try:
         pretrained = load_pretrained(row, row.image_size, path)
         forward = Forward(to_onnx(photo_to(pretrained, pretrained.network)))
@@ -243,30 +247,25 @@ def cross_validated(features: np.ndarray, labels: np.ndarray) -> float:
         features: (photos, channels).
         labels: Class numbers, (photos,).
     """
-    from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    folds = StratifiedKFold(max(2, min(_FOLDS, int(np.bincount(labels).min()))), shuffle=True, random_state=0)
+    return float((cross_val_predict(linear_head(), features, labels, cv=folds) == labels).mean())
+
+
+def linear_head() -> Any:
+    """The plainest head by which features are judged: logistic regression on standardised features."""
+    from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    folds = max(2, min(_FOLDS, int(np.bincount(labels).min())))
-    head = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
-    predicted = cross_val_predict(head, features, labels, cv=StratifiedKFold(folds, shuffle=True, random_state=0))
-    return float((predicted == labels).mean())
+    return make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
 
 
-def _best(trials: Sequence[Trial], left_out: Sequence[str], seconds: float) -> Choice:
-    if not trials:
-        raise OptionError(
-            f"No backbone could be tried in {seconds:.0f} s ({'; '.join(left_out)}). Next: --backbone {BUILT_IN}"
-        )
-    winner = max(trials, key=lambda trial: trial.accuracy)  # of equal ones the first, which is the cheapest
+def _why(winner: Trial, trials: Sequence[Trial], left_out: Sequence[str], seconds: float) -> str:
     told = ", ".join(f"{trial.backbone} {100 * trial.accuracy:.1f} %" for trial in trials)
     why = (
         f"{winner.backbone} was chosen by cross-validation of frozen features on {winner.photos} training photos, "
         f"within {seconds:.0f} s: {told}."
     )
-    if left_out:
-        why += f" Left out: {'; '.join(left_out)}."
-    row = find_backbone(winner.backbone)
-    path = weights_at_hand(row)
-    return Choice((row,), {row.name: path} if path else {}, why, trials=tuple(trials))
+    return why + (f" Left out: {'; '.join(left_out)}." if left_out else "")

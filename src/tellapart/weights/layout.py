@@ -46,7 +46,8 @@ def read_layout(path: Path) -> Layout:
             arrays = _every_array(file) if keras3 else dict(_named_arrays(older))
     except (OSError, RuntimeError, KeyError, AttributeError) as problem:
         raise WeightsError(
-            f"{path} is not a complete HDF5 file ({problem}). Accepted: a Keras .h5 or .weights.h5 file."
+            f"{path} is not a complete HDF5 file ({problem}). Accepted: a Keras .h5 or .weights.h5 file. "
+            "Next: fetch it again"
         ) from problem
     top = [name for name, shape in arrays.items() if _is_top(name, shape)]
     return Layout(

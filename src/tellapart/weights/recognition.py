@@ -18,7 +18,10 @@ def recognise(path: Path) -> tuple[Pin, str, str]:
         WeightsError: It is none of the files that are offered, or cannot be read.
     """
     if not path.is_file():
-        raise WeightsError(f"There is no file {path}. Accepted: a file that `tellapart weights list --json` names.")
+        raise WeightsError(
+            f"There is no file {path}. Accepted: a file that `tellapart weights list --json` names. "
+            "Next: check the path"
+        )
     try:
         sha256, md5 = digest(path), digest(path, "md5")
     except OSError as problem:
