@@ -57,7 +57,7 @@ def test_links_lead_somewhere(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_flags_and_extras_exist(page: str) -> None:
     text = (REPOSITORY / page).read_text(encoding="utf-8")
-    source = (REPOSITORY / "src" / "tellapart" / "cli.py").read_text(encoding="utf-8")
+    source = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "src" / "tellapart").glob("cli*.py"))
     for flag in re.findall(r"`--([a-z-]+)", text):
         assert f'"--{flag}"' in source or f"    {flag.replace('-', '_')}: " in source, f"--{flag}"
     project = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
