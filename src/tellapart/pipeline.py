@@ -29,6 +29,7 @@ from tellapart.report.style import save_figure
 from tellapart.results import put_together
 from tellapart.run import Run, check_free, claim, keep_apart, settings_of
 from tellapart.weights.offline import forbid_network, offline
+from tellapart.words import counted
 
 _EXAMPLE_SIZE = 160
 _WORST = 5  # findings that are told before training; all stand in the report
@@ -85,9 +86,10 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     file = Path(weights) if weights else None
     before = settings_of(run) if resume else {}
     asked = choice.read_names(backbone, file) if backbone is not None else None
-    backbones = _backbones(asked, file, options, before, progress) if transfer else None
 
+    # Before the backbones: a wrong folder should not be told after a download.
     found = scan(source, progress)
+    backbones = _backbones(asked, file, options, before, progress) if transfer else None
     audited = audit(found, progress, test_share=test_share)
     parts = split(found, test_share=test_share, seed=seed, duplicates=audited.duplicates)
     if transfer and backbones is None:
@@ -201,7 +203,7 @@ def _tell(photos: Photos, parts: Split, progress: Progress) -> None:
 
 
 def _tell_worst(audited: Audit, progress: Progress) -> None:
-    told = ", ".join(f"{n} {name}" + "s" * (n != 1) for name, n in audited.counts.items())
+    told = ", ".join(counted(n, name) for name, n in audited.counts.items())
     progress.note(f"Audit: {told}")
     for finding in audited.findings[:_WORST]:
         progress.note(f"  {finding.severity}: {finding.what}")

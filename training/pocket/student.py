@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from tellapart.models.pocket import CHANNELS, LAYERS  # 320 channels, as MobileNetV2's last linear maps have
 
 MIDDLE = "stage2_d"  # 16 x 16, held against MobileNetV2's block 12
+MIDDLE_CHANNELS = 96  # that block's
 
 
 class Convolution(nn.Module):
@@ -36,15 +37,15 @@ class Convolution(nn.Module):
 class Student(nn.Module):
     """The backbone, and the two linear layers that are held against the teacher."""
 
-    def __init__(self, layers: tuple[tuple[str, int, int], ...] = LAYERS, middle_channels: int = 96) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.layers = nn.ModuleDict()
         channels = 3
-        for name, channels_out, stride in layers:
+        for name, channels_out, stride in LAYERS:
             self.layers[name] = Convolution(channels, channels_out, stride)
             channels = channels_out
         self.last = nn.Conv2d(channels, CHANNELS, 1)
-        self.middle = nn.Conv2d({name: c for name, c, _ in layers}[MIDDLE], middle_channels, 1)
+        self.middle = nn.Conv2d({name: c for name, c, _ in LAYERS}[MIDDLE], MIDDLE_CHANNELS, 1)
 
     def forward(self, photos: Tensor) -> tuple[Tensor, Tensor]:
         """Photos (n, 3, 128, 128), -1 to 1, to the middle (n, 96, 16, 16) and last (n, 320, 8, 8) maps."""

@@ -34,7 +34,9 @@ def weights_path(backbone: Backbone, given: Path | None, progress: Progress) -> 
     if given is None:
         return fetch(find_pin(backbone.name), progress)
     if not given.is_file():
-        raise WeightsError(f"There is no weights file {given}. Accepted: a .h5 or .weights.h5 file.")
+        raise WeightsError(
+            f"There is no weights file {given}. Accepted: a .h5 or .weights.h5 file. Next: check the path"
+        )
     return given
 
 

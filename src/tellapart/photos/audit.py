@@ -12,6 +12,7 @@ from tellapart.photos.scan import Photo, Photos
 from tellapart.photos.shortcuts import GivenAway, Shortcut, find_shortcuts
 from tellapart.photos.split import check_share
 from tellapart.progress import Progress, Silent
+from tellapart.words import counted
 
 SEVERITIES: Final = ("problem", "warning", "note")
 UNEQUAL: Final = 1.5  # From here on training weighs the classes.
@@ -193,7 +194,7 @@ def _about_files(photos: Photos) -> list[Finding]:
         Finding(
             "unreadable",
             "warning",
-            f"{_photos(len(photos.excluded))} cannot be read (the first: {first.path}, {first.reason}).",
+            f"{counted(len(photos.excluded), 'photo')} cannot be read (the first: {first.path}, {first.reason}).",
             "They are left out. Fetch them again, or delete them.",
             tuple(item.path for item in photos.excluded),
         )
@@ -209,7 +210,7 @@ def _about_groups(groups: Sequence[Group], photos: Sequence[Photo]) -> list[Find
             Finding(
                 "label-conflict",
                 "problem",
-                f"{_counted(len(conflicts), 'picture')} in more than one class "
+                f"{counted(len(conflicts), 'picture')} in more than one class "
                 f"(such as {one.paths[0]}, in {' and '.join(one.labels)}).",
                 "Decide which class is right, and delete the other copies.",
                 _flat(conflicts),
@@ -222,7 +223,7 @@ def _about_groups(groups: Sequence[Group], photos: Sequence[Photo]) -> list[Find
             Finding(
                 "straddling",
                 "problem",
-                f"{_counted(len(straddling), 'picture')} in more than one of the parts that you named.",
+                f"{counted(len(straddling), 'picture')} in more than one of the parts that you named.",
                 "All of them are taken to train, so that the test stays clean. Delete the copies.",
                 _flat(straddling),
             )
@@ -235,7 +236,8 @@ def _about_groups(groups: Sequence[Group], photos: Sequence[Photo]) -> list[Find
             Finding(
                 "duplicates",
                 "warning",
-                f"{_photos(len(_flat(same)))} show {_counted(len(same), 'picture')} more than once (pairs: {told}).",
+                f"{counted(len(_flat(same)), 'photo')} show {counted(len(same), 'picture')} more than once "
+                f"(pairs: {told}).",
                 "Nothing need be done: each group stays in one part of the split. Copies teach nothing new.",
                 _flat(same),
             )
@@ -281,7 +283,7 @@ def _about_sizes(sizes: Sequence[ClassSize], imbalance: float) -> list[Finding]:
             Finding(
                 "too-small",
                 "warning",
-                f"Too few test photos to say anything of {_counted(len(small), 'class', 'classes')}: {told}{more}.",
+                f"Too few test photos to say anything of {counted(len(small), 'class', 'classes')}: {told}{more}.",
                 f"A class needs {need.photos_for_10_points} photos for a score within 10 points either way, "
                 f"{need.photos_for_5_points} for 5 points.",
             )
@@ -305,17 +307,9 @@ def _about_quality(photos: Sequence[Photo]) -> list[Finding]:
         Finding(
             fault.kind,
             fault.severity,
-            f"{_photos(len(fault.photos))} {'is' if len(fault.photos) == 1 else 'are'} {fault.what}.",
+            f"{counted(len(fault.photos), 'photo')} {'is' if len(fault.photos) == 1 else 'are'} {fault.what}.",
             fault.advice,
             tuple(photos[place].path for place in fault.photos),
         )
         for fault in find_faults(photos)
     ]
-
-
-def _photos(n: int) -> str:
-    return _counted(n, "photo")
-
-
-def _counted(n: int, one: str, many: str = "") -> str:
-    return f"{n:,} {one if n == 1 else many or one + 's'}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tellapart.report.curves import Row, best_epoch_of, column, epochs_of
-from tellapart.report.words import counted, percent
+from tellapart.words import counted, percent
 
 _PARTS = ("train", "valid", "test")
 

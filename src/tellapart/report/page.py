@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tellapart import words
 from tellapart.errors import RunFolderError
 from tellapart.files import write_bytes
-from tellapart.report import facts, words
+from tellapart.report import facts
 from tellapart.report.figures import draw_figures
 from tellapart.report.findings import read_findings
 from tellapart.report.run_folder import REFIT, RunFolder, checked, read_run

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from tellapart.report import words
+from tellapart import words
 
 
 def plain(text: str) -> str:
