@@ -9,7 +9,7 @@ from as_user import Notes
 from tellapart.errors import OptionError, StorageError, UnknownNameError, WeightsError
 from tellapart.models import choice
 from tellapart.models.backbones import Backbone, find_backbone
-from tellapart.models.choice import by_measurement, cross_validated, read_names, resolve
+from tellapart.models.choice import built_in_features, by_measurement, read_names, resolve
 from tellapart.models.pocket import FILE
 from tellapart.photos.scan import Photo
 from tellapart.progress import Silent
@@ -90,11 +90,6 @@ def noise(n: int, spread: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]
     return features, labels
 
 
-def test_cross_validation_sees_what_can_be_told_apart() -> None:
-    assert cross_validated(*noise(200, 6.0)) > 0.97
-    assert cross_validated(*noise(400, 0.0)) == pytest.approx(0.5, abs=0.1)
-
-
 def photos(per_class: int = 30) -> list[Photo]:
     return [Photo(f"{label}/{n}.png", label, f"{label}{n}", "", 40, 40) for label in COLOURS for n in range(per_class)]
 
@@ -154,3 +149,11 @@ def test_real_features_are_measured_within_the_time(tmp_path: Path) -> None:
     assert chosen.weights == {"pocket": FILE}
     with pytest.raises(OptionError, match="as the time was up"):
         by_measurement(root, photos_of(root), Silent(), seconds=0.0, candidates=pocket)
+
+
+def test_the_built_in_backbone_gives_features_of_every_photo(tmp_path: Path) -> None:
+    root = draw_set(tmp_path / "photos", 3)
+    features = built_in_features(root, photos_of(root), cache=tmp_path, progress=Silent())
+    assert features.shape == (9, 320)
+    again = built_in_features(root, photos_of(root)[:2], cache=tmp_path, progress=Silent())
+    assert np.array_equal(again, features[:2])

@@ -65,7 +65,7 @@ def test_the_file_says_whose_it_is() -> None:
 
 def test_its_features_tell_shapes_apart_better_than_random_weights(tmp_path: Path) -> None:
     from ladder_set import draw_shapes
-    from tellapart.models.choice import cross_validated
+    from tellapart.models.probe import cross_validated
     from tellapart.photos.batches import label_numbers, pixels_of
     from tellapart.photos.scan import scan
 

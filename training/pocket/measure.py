@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from tellapart.models.backbones import find_backbone
-from tellapart.models.choice import linear_head
 from tellapart.models.features import load_pretrained, photo_to
 from tellapart.models.forward import Forward, in_batches
 from tellapart.models.onnx_export import to_onnx
+from tellapart.models.probe import linear_head
 from tellapart.models.weights import weights_path
 from tellapart.photos.batches import label_numbers, pixels_of
 from tellapart.photos.scan import scan

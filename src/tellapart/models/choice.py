@@ -4,15 +4,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from tellapart.errors import OptionError, StorageError, TellapartError, WeightsError
 from tellapart.models.backbones import BACKBONES, Backbone, find_backbone
-from tellapart.models.features import load_pretrained, photo_to
+from tellapart.models.features import load_pretrained, photo_to, pooled_features
 from tellapart.models.forward import BATCH, Forward, in_batches
 from tellapart.models.onnx_export import to_onnx
+from tellapart.models.probe import cross_validated
 from tellapart.models.weights import weights_at_hand, weights_path
 from tellapart.photos.batches import label_numbers, pixels_of
 from tellapart.photos.scan import Photo
@@ -24,7 +25,6 @@ BUILT_IN: Final = "pocket"
 AUTO: Final = "auto"
 AUTO_SECONDS: Final = 120.0
 _PER_CLASS: Final = 40
-_FOLDS: Final = 5
 # With fewer mistakes than this no other backbone can be told to be better: were all six put
 # right and none made anew, McNemar's exact test would just reach 5 % (2 x 0.5^6 = 0.03).
 _MISTAKES: Final = 6
@@ -199,6 +199,17 @@ def by_measurement(
     return Choice((row,), {row.name: weights[row]}, _why(winner, trials, left_out, seconds), trials=tuple(trials))
 
 
+def built_in_features(root: Path, photos: Sequence[Photo], *, cache: Path, progress: Progress) -> np.ndarray:
+    """The pooled features of the built-in backbone, which is always there, (photos, channels), float32.
+
+    What is said of the photos themselves (copies, labels) rests on these, so that it
+    does not depend on the backbone of the run.
+    """
+    row = find_backbone(BUILT_IN)
+    pretrained = load_pretrained(row, row.image_size, weights_path(row, None, progress))
+    return pooled_features(pretrained, root, photos, cache=cache, progress=progress)
+
+
 def _sample(photos: Sequence[Photo]) -> list[Photo]:
     """The first photos of each class in the order of their content, which is as good as chance."""
     kept: dict[str, list[Photo]] = {}
@@ -238,28 +249,6 @@ def _features(
     rest = in_batches(forward, pixels)
     maps += list(track(rest, f"Trying {row.name}", len(sample) - len(first), progress))
     return np.stack([one.mean(axis=(0, 1)) for one in maps]), time.monotonic() - start
-
-
-def cross_validated(features: np.ndarray, labels: np.ndarray) -> float:
-    """Accuracy of a linear head in stratified cross-validation, each photo predicted once.
-
-    Args:
-        features: (photos, channels).
-        labels: Class numbers, (photos,).
-    """
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
-
-    folds = StratifiedKFold(max(2, min(_FOLDS, int(np.bincount(labels).min()))), shuffle=True, random_state=0)
-    return float((cross_val_predict(linear_head(), features, labels, cv=folds) == labels).mean())
-
-
-def linear_head() -> Any:
-    """The plainest head by which features are judged: logistic regression on standardised features."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    return make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
 
 
 def _why(winner: Trial, trials: Sequence[Trial], left_out: Sequence[str], seconds: float) -> str:
