@@ -51,6 +51,8 @@ class Task:
         folder: The recipe's own folder, for the study of a search.
         cache: Features and decoded photos.
         progress: Where to tell how far it is.
+        together: All photos of a run whose rounds take turns with them; what is computed
+            of them once serves every round. Empty where there is one round.
     """
 
     root: Path
@@ -61,6 +63,7 @@ class Task:
     folder: Path
     cache: Path
     progress: Progress = field(default_factory=Silent)
+    together: tuple[Photo, ...] = ()
 
     def labels(self, photos: Sequence[Photo]) -> np.ndarray:
         """Class numbers of photos, int64."""

@@ -91,7 +91,8 @@ def train_last_block(task: Task, pretrained: Pretrained, head: TrainedHead, name
     start = time.perf_counter()
     halves = cut(pretrained)
     views = _views(task, pretrained, halves, task.train, VIEWS)
-    valid = _views(task, pretrained, halves, task.valid, 1)[:, 0]
+    shown = _views(task, pretrained, halves, task.valid, VIEWS if task.together else 1)
+    valid = shown.kept[shown.rows, 0]
     between = time.perf_counter()
     network = keras.Model(halves.upper.input, head.network(networks.pooled(halves.upper).output))
     _unfreeze(halves.upper)
@@ -106,7 +107,7 @@ def train_last_block(task: Task, pretrained: Pretrained, head: TrainedHead, name
     return TrainedHead(
         network,
         history,
-        predict(network, views[:, 0]),
+        predict(network, views.kept[views.rows, 0]),
         predict(network, valid),
         {"features": between - start, "train": time.perf_counter() - between},
     )
@@ -121,37 +122,48 @@ def _unfreeze(upper: Any) -> None:
             layer.trainable = False
 
 
-def _views(task: Task, pretrained: Pretrained, halves: Cut, photos: Sequence[Photo], n_views: int) -> np.ndarray:
-    """Activations below the cut, (photos, views, rows, columns, channels); view 0 is the photo as it is."""
+@dataclass(frozen=True)
+class _Views:
+    """Activations below the cut, (photos, views, rows, columns, channels), view 0 as the photo is; and whose rows."""
+
+    kept: np.ndarray
+    rows: np.ndarray
+
+
+def _views(task: Task, pretrained: Pretrained, halves: Cut, photos: Sequence[Photo], n_views: int) -> _Views:
+    """The activations of some photos; where rounds take turns with all photos, those of all are kept at once."""
+    together = task.together or photos
     key = digest_of(
         [
             pretrained.key,
             halves.layer,
             f"{n_views} {STRENGTH} {task.options.seed}",
-            *(p.content for p in photos),
+            *(p.content for p in together),
         ]
     )
 
     def pictures() -> Iterator[np.ndarray]:
         with ThreadPoolExecutor(cpu_count()) as pool:
-            plain = pixels_of(task.root, photos, pretrained.spec)
-            for photo, picture in zip(photos, plain, strict=True):
+            plain = pixels_of(task.root, together, pretrained.spec)
+            for photo, picture in zip(together, plain, strict=True):
                 seed = [task.options.seed, int(photo.content[:15], 16)]
                 generators = np.random.default_rng(seed).spawn(n_views - 1)
                 yield picture
                 yield from pool.map(lambda own, shown=picture: augment(shown, own, STRENGTH), generators)
 
-    n_pictures = len(photos) * n_views
+    n_pictures = len(together) * n_views
     told = lambda: track(pictures(), f"Below {halves.layer}", n_pictures, task.progress)  # noqa: E731
     path = task.cache / "activations" / f"{key}.npy"
     kept = activations(halves.lower, told, (n_pictures, *halves.shape), path)
-    return kept.reshape(len(photos), n_views, *halves.shape)
+    place = {photo.path: number for number, photo in enumerate(together)}
+    rows = np.array([place[photo.path] for photo in photos])
+    return _Views(kept.reshape(len(together), n_views, *halves.shape), rows)
 
 
-def _any_view(views: np.ndarray) -> Fetch:
+def _any_view(views: _Views) -> Fetch:
     def fetch(positions: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        chosen = generator.integers(views.shape[1], size=len(positions))
-        return np.asarray(views[positions, chosen], dtype=np.float32)
+        chosen = generator.integers(views.kept.shape[1], size=len(positions))
+        return np.asarray(views.kept[views.rows[positions], chosen], dtype=np.float32)
 
     return fetch
 
