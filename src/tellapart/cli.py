@@ -39,6 +39,9 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
     weights: Annotated[Path | None, typer.Option(help="The backbone's weights, .h5 or .weights.h5.")] = None,
     image_size: Annotated[int | None, typer.Option(help="In pixels; each recipe has its own default.")] = None,
     test_share: Annotated[float, typer.Option(help="Share of each class that is set aside.")] = 0.2,
+    folds: Annotated[
+        int | None, typer.Option(help="Cross-validation in so many folds: every photo is tested, by turns.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
     epochs: Annotated[int | None, typer.Option(help="A ceiling for every recipe.")] = None,
     budget: Annotated[str, typer.Option(help="Time for the search of `tuned`: 90s, 5m, 1h.")] = "5m",
@@ -63,6 +66,7 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
         weights=weights,
         image_size=image_size,
         test_share=test_share,
+        folds=folds,
         seed=seed,
         epochs=epochs,
         budget=seconds,

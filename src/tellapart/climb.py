@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tellapart.answer_tables import TEST, VALID, AnswerTable, write_answers
 from tellapart.deploy.export import answer_both, calibrated, stamp
 from tellapart.evaluation.calibration import Temperature, calibration, fit_temperature, scaled
 from tellapart.evaluation.metrics import Evaluation, evaluate, score
@@ -26,8 +27,6 @@ from tellapart.progress import Progress
 
 _HISTORY = ("epoch", "loss", "accuracy", "valid_loss", "valid_accuracy", "seconds", "learning_rate")
 _DONE = "recipe.json"
-VALID = "valid.csv"
-TEST = "predictions.csv"
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
     entry["export_difference"] = difference
     entry["calibration"] = calibration(trained.temperature, evaluation.labels, evaluation.probabilities)
     _write(folder, climb, fitted, evaluation)
-    write_model(folder, trained, climb, {"valid": entry["valid"], "test": entry["test"]})
+    write_model(folder, trained, climb, entry)
     write_json(folder / _DONE, entry)
     climb.progress.note(_told(entry))
     del fitted, trained
@@ -134,14 +133,14 @@ def train_recipe(recipe: Recipe, climb: Climb) -> Trained:
     return Trained(replace(fitted, train=train, valid=valid), temperature, network)
 
 
-def write_model(folder: Path, trained: Trained, climb: Climb, scores: dict[str, Any]) -> None:
+def write_model(folder: Path, trained: Trained, climb: Climb, entry: dict[str, Any]) -> None:
     """Write the Keras network, and last the model file.
 
     Args:
         folder: The recipe's own.
         trained: The recipe.
         climb: Gives classes and fingerprints.
-        scores: What the file says of its quality: `valid` and `test`.
+        entry: Of results.json; its scores are what the file says of its quality.
     """
     fitted = trained.fitted
     with whole_file(folder / "model.keras") as temporary:
@@ -150,7 +149,7 @@ def write_model(folder: Path, trained: Trained, climb: Climb, scores: dict[str, 
         "classes": list(climb.photos.classes),
         "temperature": trained.temperature.value,
         "fingerprints": {"photos": climb.photos.fingerprint, "split": climb.split.fingerprint},
-        "scores": scores,
+        "scores": {part: entry[part] for part in ("valid", "test")},
     }
     write_bytes(folder / "model.onnx", stamp(trained.network, fitted, climb.photos.root, climb.split.valid, facts))
 
@@ -200,8 +199,12 @@ def _write(folder: Path, climb: Climb, fitted: Fitted, evaluation: Evaluation) -
     classes = climb.photos.classes
     history = (asdict(row) for row in fitted.history.rows)
     write_csv(folder / "history.csv", _HISTORY, ([row[column] for column in _HISTORY] for row in history))
-    _write_answers(folder / TEST, classes, evaluation.photos, evaluation.probabilities)
-    _write_answers(folder / VALID, classes, climb.split.valid, fitted.valid)
+    for file, photos, answers in (
+        (TEST, evaluation.photos, evaluation.probabilities),
+        (VALID, climb.split.valid, fitted.valid),
+    ):
+        table = AnswerTable([photo.path for photo in photos], label_numbers(photos, classes), answers)
+        write_answers(folder / file, classes, table)
     write_confusion(folder, classes, evaluation.score.confusion)
 
 
@@ -209,18 +212,6 @@ def write_confusion(folder: Path, classes: Sequence[str], matrix: Sequence[Seque
     """Write confusion.csv: a row a true class, a column a predicted one."""
     rows = ((label, *row) for label, row in zip(classes, matrix, strict=True))
     write_csv(folder / "confusion.csv", ("class", *classes), rows)
-
-
-def _write_answers(path: Path, classes: Sequence[str], photos: Sequence[Photo], probabilities: np.ndarray) -> None:
-    # Nine digits give each float32 back exactly, so that no two probabilities become equal.
-    write_csv(
-        path,
-        ("path", "class", "predicted", *classes),
-        (
-            (photo.path, photo.label, classes[int(row.argmax())], *(f"{share:.9g}" for share in row))
-            for photo, row in zip(photos, probabilities, strict=True)
-        ),
-    )
 
 
 def _told(entry: dict[str, Any]) -> str:

@@ -6,20 +6,22 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from tellapart.climb import TEST, VALID, Climb
+from tellapart.answer_tables import TEST, VALID, read_answers
+from tellapart.climb import Climb, climb_step
 from tellapart.evaluation.comparison import LEVEL, Comparison, Marks, compare_all, compare_pairs, marks, percent
 from tellapart.evaluation.intervals import group_numbers
 from tellapart.evaluation.lessons import Step, lesson
 from tellapart.evaluation.metrics import Score, TestScore
-from tellapart.files import read_csv
 from tellapart.models.choice import Choice
 from tellapart.models.recipes import Recipe
 
 _FLOOR: Final = "majority"
+UNTOUCHED: Final = "The test photos had no part in the choice."
 _PACKAGES = (
     "tellapart",
     "keras",
@@ -31,6 +33,16 @@ _PACKAGES = (
     "onnxruntime",
     "pillow",
 )
+
+
+def climb_once(recipes: Sequence[Recipe], climb: Climb) -> tuple[dict[str, Any], Path]:
+    """Climb every step on one split.
+
+    Returns:
+        What results.json holds, and the model file of the chosen recipe.
+    """
+    results = put_together(climb, recipes, [climb_step(recipe, climb) for recipe in recipes])
+    return results, climb.run / "recipes" / results["best"]["recipe"] / "model.onnx"
 
 
 def put_together(climb: Climb, recipes: Sequence[Recipe], entries: list[dict[str, Any]]) -> dict[str, Any]:
@@ -94,7 +106,7 @@ def choose(
     chosen = min((entry for entry in entries if entry["name"] in held), key=lambda entry: entry["seconds"]["total"])
     pair = next((pair for pair in level_with if pair.b == chosen["name"]), None)
     why = _why(best, chosen, pair, alone=not rivals)
-    return {"recipe": chosen["name"], "why": f"{why} The test photos had no part in the choice."}
+    return {"recipe": chosen["name"], "why": f"{why} {UNTOUCHED}"}
 
 
 def _is_worse(pair: Comparison) -> bool:
@@ -164,10 +176,9 @@ def _marks(climb: Climb, file: str, entries: Sequence[dict[str, Any]]) -> tuple[
     """What each recipe made of the same photos, and the groups of these."""
     classes, paths, marked = climb.photos.classes, [""], {}
     for entry in entries:
-        rows = sorted(read_csv(climb.run / "recipes" / entry["name"] / file), key=lambda row: row["path"])
-        labels = np.array([classes.index(row["class"]) for row in rows])
-        marked[entry["name"]] = marks(labels, np.array([[float(row[name]) for name in classes] for row in rows]))
-        paths = [row["path"] for row in rows]
+        table = read_answers(climb.run / "recipes" / entry["name"] / file, classes)
+        marked[entry["name"]] = marks(table.labels, table.probabilities)
+        paths = table.paths
     return marked, group_numbers(paths, climb.split.groups)
 
 
