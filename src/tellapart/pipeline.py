@@ -103,9 +103,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
         backbones = choice.by_measurement(found.root, parts.train, progress, image_size=image_size)
     if backbones is not None:
         chosen = on_backbones(chosen, backbones.backbones, backbones.weights)
-    settings = {"seed": seed, "test_share": test_share, "image_size": image_size, "epochs": epochs}
-    if folds:
-        settings |= {"folds": folds}
+    settings = {"seed": seed, "test_share": test_share, "folds": folds, "image_size": image_size, "epochs": epochs}
     names = ",".join(backbones.names) if backbones else None
     same = {**settings, "backbone": names, "photos": found.fingerprint, "split": (turns or parts).fingerprint}
     # The reason is kept for a run that goes on; it may well differ then, and need not be the same.
