@@ -19,10 +19,11 @@ from tellapart.evaluation.calibration import calibration_in_rounds
 from tellapart.evaluation.comparison import marks, percent
 from tellapart.evaluation.intervals import group_numbers
 from tellapart.evaluation.metrics import TestScore, score, test_score
+from tellapart.evaluation.selection import UNTOUCHED, choose
 from tellapart.files import write_bytes
 from tellapart.models.recipes import Recipe
 from tellapart.photos.folds import Folds
-from tellapart.results import UNTOUCHED, choose, put_together
+from tellapart.results import put_together
 
 # What a round leaves for the report beside its answers; the first round's stand for all.
 _SHOWN: Final = ("history.csv", "trials.csv", "importance.csv")
