@@ -77,6 +77,16 @@ def test_the_entry_holds_what_follows_from_all_rounds(climbed: Any) -> None:
     assert told["log_loss_before"] == pytest.approx(score(labels, np.concatenate(before)).log_loss)
 
 
+def test_doubts_are_those_of_all_rounds(climbed: Any) -> None:
+    _, _, results, _ = climbed
+    entry = results["recipes"][1]
+    assert (entry["rejection"]["n_valid"], entry["rejection"]["n"]) == (36, 36)
+    assert entry["rejection"]["curve"][-1]["coverage"] == 1
+    assert entry["rejection"]["curve"][-1]["error"] == pytest.approx(1 - entry["test"]["accuracy"])
+    assert entry["conformal"]["n"] == 36
+    assert entry["stranger"]["threshold"] is None
+
+
 def test_the_procedure_is_scored_by_the_recipe_that_each_round_chose(climbed: Any) -> None:
     climb, _, results, _ = climbed
     told = results["procedure"]

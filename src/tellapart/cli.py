@@ -98,22 +98,29 @@ def audit(
 
 
 @app.command()
-def predict(
+def predict(  # noqa: PLR0913, PLR0917  one parameter a flag
     model: Annotated[Path, typer.Argument(help="A model.onnx, or the run folder that holds it.")],
     photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
     out: Annotated[Path | None, typer.Option(help="A file of all probabilities: .csv or .jsonl.")] = None,
     top: Annotated[int, typer.Option(help="How many classes to print for each photo.")] = 1,
+    reject: Annotated[
+        float | None, typer.Option(help="Say 'not sure' so often that this share of the answers is wrong: 0.05.")
+    ] = None,
+    sets: Annotated[bool, typer.Option("--sets", help="Tell the classes that it may be, right for 90 %.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """Tell which class each photo is of."""
-    from tellapart.deploy.predictions import find_photos, print_answers, write_answers
+    """Tell which class each photo is of, or that it is of none of them."""
+    from tellapart.deploy.predictions import Shown, find_photos, print_answers, write_answers
     from tellapart.deploy.runtime import load
 
     if out is not None and out.suffix.lower() not in {".csv", ".jsonl"}:
         raise OptionError(f"--out {out}. Accepted: a name that ends in .csv or .jsonl.")
     loaded = load(model)
-    answers = loaded.answers(find_photos(photos))
-    n_errors = write_answers(out, loaded, answers) if out else print_answers(loaded, answers, top, as_json=as_json)
+    if reject is not None:
+        typer.echo(loaded.doubts.told(reject), err=True)
+    answers = loaded.answers(find_photos(photos), reject=reject)
+    shown = Shown(top, sets, as_json)
+    n_errors = write_answers(out, loaded, answers) if out else print_answers(loaded, answers, shown)
     if n_errors:
         raise UserError(f"{n_errors} of the photos could not be read; the reason stands in their rows.")
 

@@ -10,9 +10,15 @@ from typing import Any
 import numpy as np
 
 from tellapart.answer_tables import TEST, VALID, AnswerTable, write_answers
-from tellapart.deploy.export import answer_both, calibrated, stamp
+from tellapart.deploy.doubts import doubts_of
+from tellapart.deploy.export import Answers, answer_both, calibrated, stamp
+from tellapart.deploy.strangers import strangers_of, with_strangers
 from tellapart.evaluation.calibration import Temperature, calibration, fit_temperature, scaled
+from tellapart.evaluation.conformal import conformal
+from tellapart.evaluation.intervals import group_numbers
 from tellapart.evaluation.metrics import Evaluation, evaluate, score
+from tellapart.evaluation.selective import rejection
+from tellapart.evaluation.strangers import Strangers, false_alarms
 from tellapart.files import make_folder, read_json, whole_file, write_bytes, write_csv, write_json
 from tellapart.memory import peak_mb, start_peak
 from tellapart.models.backend import keras
@@ -79,12 +85,14 @@ class Trained:
     Attributes:
         fitted: Its probabilities are those with the temperature.
         temperature: As fitted on validation.
-        network: The exported network, with the temperature inside.
+        network: The exported network, with the temperature and the strangers inside.
+        strangers: What tells photos of nothing that was learned; None where nothing does.
     """
 
     fitted: Fitted
     temperature: Temperature
     network: bytes
+    strangers: Strangers | None = None
 
 
 def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
@@ -103,7 +111,7 @@ def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
     trained = train_recipe(recipe, climb)
     fitted = trained.fitted
     before_test = time.perf_counter()
-    evaluation, difference = _evaluate(trained, climb)
+    evaluation, answers = _evaluate(trained, climb)
     seconds = {
         **fitted.seconds,
         "evaluate": time.perf_counter() - before_test,
@@ -112,8 +120,9 @@ def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
     entry = _entry(recipe, fitted, climb, evaluation)
     entry["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
     entry["peak_rss_mb"] = peak_mb()
-    entry["export_difference"] = difference
+    entry["export_difference"] = answers.difference
     entry["calibration"] = calibration(trained.temperature, evaluation.labels, evaluation.probabilities)
+    entry |= _doubts(trained, climb, evaluation, answers)
     _write(folder, climb, fitted, evaluation)
     write_model(folder, trained, climb, entry)
     write_json(folder / _DONE, entry)
@@ -125,12 +134,14 @@ def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
 
 def train_recipe(recipe: Recipe, climb: Climb) -> Trained:
     """Train and export a recipe, with the temperature that its validation photos ask for."""
-    fitted = fit_recipe(recipe, climb.task(recipe))
+    task = climb.task(recipe)
+    fitted = fit_recipe(recipe, task)
     labels = label_numbers(climb.split.valid, climb.photos.classes)
     temperature = fit_temperature(labels, fitted.valid, climb.photos.classes)
     train, valid = (scaled(shares, temperature.value) for shares in (fitted.train, fitted.valid))
-    network = calibrated(to_onnx(fitted.network), temperature.value)
-    return Trained(replace(fitted, train=train, valid=valid), temperature, network)
+    strangers = strangers_of(fitted, task.labels(task.train))
+    network = with_strangers(calibrated(to_onnx(fitted.exported), temperature.value), strangers)
+    return Trained(replace(fitted, train=train, valid=valid), temperature, network, strangers)
 
 
 def write_model(folder: Path, trained: Trained, climb: Climb, entry: dict[str, Any]) -> None:
@@ -150,6 +161,7 @@ def write_model(folder: Path, trained: Trained, climb: Climb, entry: dict[str, A
         "temperature": trained.temperature.value,
         "fingerprints": {"photos": climb.photos.fingerprint, "split": climb.split.fingerprint},
         "scores": {part: entry[part] for part in ("valid", "test")},
+        **doubts_of((label_numbers(climb.split.valid, climb.photos.classes), fitted.valid), trained.strangers),
     }
     write_bytes(folder / "model.onnx", stamp(trained.network, fitted, climb.photos.root, climb.split.valid, facts))
 
@@ -160,17 +172,27 @@ def forget_networks() -> None:
     gc.collect()
 
 
-def _evaluate(trained: Trained, climb: Climb) -> tuple[Evaluation, float]:
+def _evaluate(trained: Trained, climb: Climb) -> tuple[Evaluation, Answers]:
     """Ask the exported network for the test photos, and hold Keras against it on the same ones."""
-    differences: list[float] = []
+    told: list[Answers] = []
 
     def answer(photos: Sequence[Photo]) -> np.ndarray:
-        both = answer_both(trained.network, trained.fitted, climb.photos.root, photos, trained.temperature.value)
-        differences.append(both.difference)
-        return both.probabilities
+        told.append(answer_both(trained.network, trained.fitted, climb.photos.root, photos, trained.temperature.value))
+        return told[-1].probabilities
 
-    evaluation = evaluate(answer, climb.split.test, climb.photos.classes, climb.split.groups)
-    return evaluation, max(differences)
+    return evaluate(answer, climb.split.test, climb.photos.classes, climb.split.groups), told[-1]
+
+
+def _doubts(trained: Trained, climb: Climb, evaluation: Evaluation, answers: Answers) -> dict[str, Any]:
+    """What it is worth to let the model say "not sure", several classes, or "none of these"."""
+    valid = label_numbers(climb.split.valid, climb.photos.classes), trained.fitted.valid
+    test = evaluation.labels, evaluation.probabilities
+    groups = group_numbers([photo.path for photo in evaluation.photos], climb.split.groups)
+    return {
+        "rejection": rejection(valid, test, groups),
+        "conformal": conformal(valid, test, groups),
+        "stranger": false_alarms(trained.strangers, answers.strangers, groups),
+    }
 
 
 def _entry(recipe: Recipe, fitted: Fitted, climb: Climb, evaluation: Evaluation) -> dict[str, Any]:

@@ -17,9 +17,12 @@ from tellapart.answer_tables import TEST, VALID, AnswerTable, joined, read_answe
 from tellapart.climb import Climb, climb_step, forget_networks, train_recipe, write_confusion, write_model
 from tellapart.evaluation.calibration import calibration_in_rounds
 from tellapart.evaluation.comparison import marks, percent
+from tellapart.evaluation.conformal import conformal
 from tellapart.evaluation.intervals import group_numbers
 from tellapart.evaluation.metrics import TestScore, score, test_score
 from tellapart.evaluation.selection import UNTOUCHED, choose
+from tellapart.evaluation.selective import rejection
+from tellapart.evaluation.strangers import false_alarms_in_rounds
 from tellapart.files import write_bytes
 from tellapart.models.recipes import Recipe
 from tellapart.photos.folds import Folds
@@ -138,7 +141,9 @@ def _pooled(recipe: Recipe, climb: Climb, entries: Sequence[dict[str, Any]]) -> 
     for name in _SHOWN:
         if (source := climb.run / "folds" / "1" / "recipes" / recipe.name / name).is_file():
             write_bytes(folder / name, source.read_bytes())
-    scores, valid = _scored(joined(tested), climb), joined(validated)
+    test, valid = joined(tested), joined(validated)
+    scores, groups = _scored(test, climb), group_numbers(test.paths, climb.split.groups)
+    answered = (valid.labels, valid.probabilities), (test.labels, test.probabilities)
     write_confusion(folder, climb.photos.classes, scores.confusion)
     return {
         **first,
@@ -151,6 +156,9 @@ def _pooled(recipe: Recipe, climb: Climb, entries: Sequence[dict[str, Any]]) -> 
         "calibration": calibration_in_rounds(
             [entry["calibration"] for entry in entries], [(table.labels, table.probabilities) for table in tested]
         ),
+        "rejection": rejection(*answered, groups),
+        "conformal": conformal(*answered, groups),
+        "stranger": false_alarms_in_rounds([entry["stranger"] for entry in entries]),
         "rounds": [_told(entry) for entry in entries],
     }
 

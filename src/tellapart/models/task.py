@@ -75,6 +75,22 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Features:
+    """What a pretrained backbone makes of photos, from which a model file tells strangers.
+
+    Attributes:
+        network: Keras model that shares the layers of the recipe's network and gives two outputs:
+            probabilities (n, classes) and features (n, channels).
+        train: Features of the training photos.
+        valid: Features of the validation photos.
+    """
+
+    network: Any
+    train: np.ndarray
+    valid: np.ndarray
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A trained recipe.
 
@@ -90,6 +106,8 @@ class Fitted:
         trainable_parameters: How many numbers this recipe adjusted.
         backbone: The name of its backbone, where it has one.
         hyperparameters: What it was trained with.
+        features: Where it has a backbone. Those of a network that saw nothing but these
+            photos do not tell strangers (docs/LOG.md).
     """
 
     recipe: str
@@ -102,3 +120,9 @@ class Fitted:
     trainable_parameters: int
     backbone: str | None = None
     hyperparameters: dict[str, Any] = field(default_factory=dict)
+    features: Features | None = None
+
+    @property
+    def exported(self) -> Any:
+        """The Keras model that the model file is made of."""
+        return self.network if self.features is None else self.features.network

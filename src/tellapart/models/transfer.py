@@ -21,7 +21,7 @@ from tellapart.models.features import (
     photo_to,
     pooled_features,
 )
-from tellapart.models.scratch import batches_of, predict
+from tellapart.models.scratch import batches_of, outputs_of, predict
 from tellapart.models.task import Task
 from tellapart.models.training import History, Plan, Watcher, train
 from tellapart.photos.augment import augment
@@ -38,13 +38,14 @@ STRENGTH: Final = 1.0
 
 @dataclass(frozen=True)
 class TrainedHead:
-    """A head on pooled features, and what it was trained on."""
+    """A head on pooled features, what it gives for training and validation photos, and these features."""
 
     network: Any
     history: History
     train: np.ndarray
     valid: np.ndarray
     seconds: dict[str, float]
+    features: tuple[np.ndarray, np.ndarray]
 
 
 def pretrained_for(task: Task) -> Pretrained:
@@ -62,23 +63,29 @@ def pretrained_for(task: Task) -> Pretrained:
 def train_head(task: Task, pretrained: Pretrained, name: str) -> TrainedHead:
     """Train the small fully connected network on the features of a frozen backbone."""
     start = time.perf_counter()
-    features = [
+    learned, steered = (
         pooled_features(pretrained, task.root, photos, cache=task.cache, progress=task.progress)
         for photos in (task.train, task.valid)
-    ]
+    )
     between = time.perf_counter()
-    head = networks.head(features[0].shape[1], len(task.classes), dropout=HEAD_DROPOUT)
+    head = networks.head(learned.shape[1], len(task.classes), dropout=HEAD_DROPOUT)
     plan = task.capped(HEAD_PLAN)
-    parts = batches_of(task, rows_of(features[0]), rows_of(features[1]), plan)
+    parts = batches_of(task, rows_of(learned), rows_of(steered), plan)
     history = train(head, parts, plan, Watcher(name, task.progress))
     seconds = {"features": between - start, "train": time.perf_counter() - between}
-    return TrainedHead(head, history, predict(head, features[0]), predict(head, features[1]), seconds)
+    return TrainedHead(head, history, predict(head, learned), predict(head, steered), seconds, (learned, steered))
 
 
 def with_head(pretrained: Pretrained, head: Any) -> Any:
     """The whole network: preprocessing, backbone, pooling, head."""
     maps = networks.pooled(pretrained.network)
     return photo_to(pretrained, keras.Model(maps.input, head(maps.output)))
+
+
+def with_features(pretrained: Pretrained, head: Any) -> Any:
+    """The whole network with the pooled features as a second output."""
+    maps = networks.pooled(pretrained.network)
+    return photo_to(pretrained, keras.Model(maps.input, [head(maps.output), maps.output]))
 
 
 def train_last_block(task: Task, pretrained: Pretrained, head: TrainedHead, name: str) -> TrainedHead:
@@ -94,23 +101,21 @@ def train_last_block(task: Task, pretrained: Pretrained, head: TrainedHead, name
     shown = _views(task, pretrained, halves, task.valid, VIEWS if task.together else 1)
     valid = shown.kept[shown.rows, 0]
     between = time.perf_counter()
-    network = keras.Model(halves.upper.input, head.network(networks.pooled(halves.upper).output))
+    pooled = networks.pooled(halves.upper).output
+    network = keras.Model(halves.upper.input, head.network(pooled))
+    both = keras.Model(halves.upper.input, [network.output, pooled])
     _unfreeze(halves.upper)
     before = network.get_weights()
     plan = task.capped(BLOCK_PLAN)
     parts = batches_of(task, _any_view(views), rows_of(valid), plan)
-    loss_before = _log_loss(predict(network, valid), task.labels(task.valid))
+    loss_before = _log_loss(predict(both, valid), task.labels(task.valid))
     history = train(network, parts, plan, Watcher(name, task.progress))
     if history.rows[history.best_epoch - 1].valid_loss >= loss_before:
         network.set_weights(before)
         history = History(history.rows, 0, "no epoch lowered the validation loss of the head")
-    return TrainedHead(
-        network,
-        history,
-        predict(network, views.kept[views.rows, 0]),
-        predict(network, valid),
-        {"features": between - start, "train": time.perf_counter() - between},
-    )
+    (of_train, learned), (of_valid, steered) = (outputs_of(both, part) for part in (views.kept[views.rows, 0], valid))
+    seconds = {"features": between - start, "train": time.perf_counter() - between}
+    return TrainedHead(network, history, of_train, of_valid, seconds, (learned, steered))
 
 
 def _unfreeze(upper: Any) -> None:
