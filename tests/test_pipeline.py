@@ -275,6 +275,9 @@ def test_a_keras_cache_with_a_damaged_file_is_left_alone(tmp_path: Path, monkeyp
         ({"image_size": 4}, OptionError, "16 to 1024"),
         ({"test_share": 0.9}, OptionError, "0.05 to 0.5"),
         ({"trials": 0}, OptionError, "at least one trial"),
+        ({"folds": 2}, OptionError, "Accepted: 3 to 20"),
+        ({"folds": 16}, PhotosError, "15 different photos or groups for 16 folds.*--folds 15"),
+        ({"folds": 3, "backbone": "auto"}, OptionError, "none is left to choose a backbone"),
     ],
 )
 def test_wrong_settings_stop_before_anything_is_written(
@@ -283,6 +286,45 @@ def test_wrong_settings_stop_before_anything_is_written(
     with pytest.raises(error, match=told):
         climb(place, tmp_path / "run", **settings)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture(scope="module")
+def in_folds(place: Path) -> ta.Run:
+    """The same photos in three folds."""
+    return climb(place, place / "folds", recipes="majority,baseline", folds=3, image_size=32, epochs=2)
+
+
+def test_a_run_in_folds_keeps_the_contract(in_folds: ta.Run, shared: Path) -> None:
+    command = [sys.executable, str(shared / "contract" / "check_run.py"), str(in_folds.folder)]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).returncode == 0
+
+
+def test_every_photo_lies_in_one_fold_and_is_tested(in_folds: ta.Run, place: Path) -> None:
+    rows = read_csv(in_folds.folder / "split.csv")
+    assert {row["part"] for row in rows} == {"fold-1", "fold-2", "fold-3"}
+    copies = {row["part"] for row in rows if row["path"] in {"disc/000.png", "disc/copy of 000.png"}}
+    assert len(copies) == 1
+    tested = read_csv(in_folds.folder / "recipes" / "baseline" / "predictions.csv")
+    assert sorted(row["path"] for row in tested) == sorted(row["path"] for row in rows)
+    assert in_folds.results["split"]["folds"] == 3
+    sizes = json.loads((in_folds.folder / "audit.json").read_text())["classes"]
+    assert [size["test_photos"] for size in sizes] == [size["photos"] for size in sizes]
+    assert ta.load(in_folds.folder).predict([place / "photos" / "disc" / "000.png"])
+
+
+def test_the_report_of_folds_tells_rounds_and_the_whole_procedure(in_folds: ta.Run) -> None:
+    page = (in_folds.folder / "report.html").read_text()
+    assert "Each of the 3 rounds" in page
+    assert "the score of the whole procedure, choice included" in page
+    assert "stays whole in one fold" in page
+    assert "set aside to test with" not in page
+
+
+def test_a_run_in_folds_goes_on_only_with_as_many(in_folds: ta.Run, place: Path) -> None:
+    with pytest.raises(RunFolderError, match="folds was 3, is 4"):
+        climb(place, in_folds.folder, recipes="majority", folds=4, image_size=32, epochs=2, resume=True)
+    with pytest.raises(RunFolderError, match="folds was 3"):
+        climb(place, in_folds.folder, recipes="majority", image_size=32, epochs=2, resume=True)
 
 
 def test_the_run_folder_must_lie_outside_the_photos(place: Path) -> None:

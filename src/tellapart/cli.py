@@ -39,6 +39,9 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
     weights: Annotated[Path | None, typer.Option(help="The backbone's weights, .h5 or .weights.h5.")] = None,
     image_size: Annotated[int | None, typer.Option(help="In pixels; each recipe has its own default.")] = None,
     test_share: Annotated[float, typer.Option(help="Share of each class that is set aside.")] = 0.2,
+    folds: Annotated[
+        int | None, typer.Option(help="Cross-validation in so many folds: every photo is tested, by turns.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
     epochs: Annotated[int | None, typer.Option(help="A ceiling for every recipe.")] = None,
     budget: Annotated[str, typer.Option(help="Time for the search of `tuned`: 90s, 5m, 1h.")] = "5m",
@@ -63,6 +66,7 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
         weights=weights,
         image_size=image_size,
         test_share=test_share,
+        folds=folds,
         seed=seed,
         epochs=epochs,
         budget=seconds,
@@ -94,22 +98,29 @@ def audit(
 
 
 @app.command()
-def predict(
+def predict(  # noqa: PLR0913, PLR0917  one parameter a flag
     model: Annotated[Path, typer.Argument(help="A model.onnx, or the run folder that holds it.")],
     photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
     out: Annotated[Path | None, typer.Option(help="A file of all probabilities: .csv or .jsonl.")] = None,
     top: Annotated[int, typer.Option(help="How many classes to print for each photo.")] = 1,
+    reject: Annotated[
+        float | None, typer.Option(help="Say 'not sure' so often that this share of the answers is wrong: 0.05.")
+    ] = None,
+    sets: Annotated[bool, typer.Option("--sets", help="Tell the classes that it may be, right for 90 %.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """Tell which class each photo is of."""
-    from tellapart.deploy.predictions import find_photos, print_answers, write_answers
+    """Tell which class each photo is of, or that it is of none of them."""
+    from tellapart.deploy.predictions import Shown, find_photos, print_answers, write_answers
     from tellapart.deploy.runtime import load
 
     if out is not None and out.suffix.lower() not in {".csv", ".jsonl"}:
         raise OptionError(f"--out {out}. Accepted: a name that ends in .csv or .jsonl.")
     loaded = load(model)
-    answers = loaded.answers(find_photos(photos))
-    n_errors = write_answers(out, loaded, answers) if out else print_answers(loaded, answers, top, as_json=as_json)
+    if reject is not None:
+        typer.echo(loaded.doubts.told(reject), err=True)
+    answers = loaded.answers(find_photos(photos), reject=reject)
+    shown = Shown(top, sets, as_json)
+    n_errors = write_answers(out, loaded, answers) if out else print_answers(loaded, answers, shown)
     if n_errors:
         raise UserError(f"{n_errors} of the photos could not be read; the reason stands in their rows.")
 

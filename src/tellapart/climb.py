@@ -9,9 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from tellapart.deploy.export import answer_both, calibrated, stamp
+from tellapart.answer_tables import TEST, VALID, AnswerTable, write_answers
+from tellapart.deploy.doubts import doubts_of
+from tellapart.deploy.export import Answers, answer_both, calibrated, stamp
+from tellapart.deploy.strangers import strangers_of, with_strangers
 from tellapart.evaluation.calibration import Temperature, calibration, fit_temperature, scaled
+from tellapart.evaluation.conformal import conformal
+from tellapart.evaluation.intervals import group_numbers
 from tellapart.evaluation.metrics import Evaluation, evaluate, score
+from tellapart.evaluation.selective import rejection
+from tellapart.evaluation.strangers import Strangers, false_alarms
 from tellapart.files import make_folder, read_json, whole_file, write_bytes, write_csv, write_json
 from tellapart.memory import peak_mb, start_peak
 from tellapart.models.backend import keras
@@ -26,13 +33,22 @@ from tellapart.progress import Progress
 
 _HISTORY = ("epoch", "loss", "accuracy", "valid_loss", "valid_accuracy", "seconds", "learning_rate")
 _DONE = "recipe.json"
-VALID = "valid.csv"
-TEST = "predictions.csv"
 
 
 @dataclass(frozen=True)
 class Climb:
-    """What all steps of a run share; `choice` is None where no step needs a backbone."""
+    """What all steps of a run, or of one round of its folds, share.
+
+    Attributes:
+        photos: All of them.
+        split: What to learn from, to validate with and to test.
+        options: The user's settings.
+        run: The folder that takes `recipes/`.
+        cache: Features and decoded photos.
+        progress: Where to tell how far it is.
+        choice: The backbones; None where no step needs one.
+        rounds: How many rounds share their photos; what is computed of a photo serves all of them.
+    """
 
     photos: Photos
     split: Split
@@ -41,6 +57,7 @@ class Climb:
     cache: Path
     progress: Progress
     choice: Choice | None = None
+    rounds: int = 1
 
     def folder(self, recipe: Recipe) -> Path:
         """Where a recipe keeps its files."""
@@ -57,7 +74,25 @@ class Climb:
             self.folder(recipe),
             self.cache,
             self.progress,
+            self.photos.items if self.rounds > 1 else (),
         )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A recipe, trained, calibrated and exported.
+
+    Attributes:
+        fitted: Its probabilities are those with the temperature.
+        temperature: As fitted on validation.
+        network: The exported network, with the temperature and the strangers inside.
+        strangers: What tells photos of nothing that was learned; None where nothing does.
+    """
+
+    fitted: Fitted
+    temperature: Temperature
+    network: bytes
+    strangers: Strangers | None = None
 
 
 def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
@@ -73,11 +108,10 @@ def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
         return read_json(folder / _DONE)  # type: ignore[no-any-return]
     start_peak()
     start = time.perf_counter()
-    fitted = fit_recipe(recipe, climb.task(recipe))
-    fitted, temperature = _calibrate(fitted, climb)
-    network = calibrated(to_onnx(fitted.network), temperature.value)
+    trained = train_recipe(recipe, climb)
+    fitted = trained.fitted
     before_test = time.perf_counter()
-    evaluation, difference = _evaluate(network, fitted, climb, temperature.value)
+    evaluation, answers = _evaluate(trained, climb)
     seconds = {
         **fitted.seconds,
         "evaluate": time.perf_counter() - before_test,
@@ -86,38 +120,79 @@ def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
     entry = _entry(recipe, fitted, climb, evaluation)
     entry["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
     entry["peak_rss_mb"] = peak_mb()
-    entry["export_difference"] = difference
-    entry["calibration"] = calibration(temperature, evaluation.labels, evaluation.probabilities)
+    entry["export_difference"] = answers.difference
+    entry["calibration"] = calibration(trained.temperature, evaluation.labels, evaluation.probabilities)
+    entry |= _doubts(trained, climb, evaluation, answers)
     _write(folder, climb, fitted, evaluation)
-    facts = _facts(entry, climb)
-    write_bytes(folder / "model.onnx", stamp(network, fitted, climb.photos.root, climb.split.valid, facts))
+    write_model(folder, trained, climb, entry)
     write_json(folder / _DONE, entry)
     climb.progress.note(_told(entry))
-    del fitted, network
-    keras.backend.clear_session()
-    gc.collect()
+    del fitted, trained
+    forget_networks()
     return entry
 
 
-def _calibrate(fitted: Fitted, climb: Climb) -> tuple[Fitted, Temperature]:
-    """Fit the temperature on validation; from here on all probabilities are those with it."""
+def train_recipe(recipe: Recipe, climb: Climb) -> Trained:
+    """Train and export a recipe, with the temperature that its validation photos ask for."""
+    task = climb.task(recipe)
+    fitted = fit_recipe(recipe, task)
     labels = label_numbers(climb.split.valid, climb.photos.classes)
     temperature = fit_temperature(labels, fitted.valid, climb.photos.classes)
     train, valid = (scaled(shares, temperature.value) for shares in (fitted.train, fitted.valid))
-    return replace(fitted, train=train, valid=valid), temperature
+    strangers = strangers_of(fitted, task.labels(task.train))
+    network = with_strangers(calibrated(to_onnx(fitted.exported), temperature.value), strangers)
+    return Trained(replace(fitted, train=train, valid=valid), temperature, network, strangers)
 
 
-def _evaluate(network: bytes, fitted: Fitted, climb: Climb, temperature: float) -> tuple[Evaluation, float]:
+def write_model(folder: Path, trained: Trained, climb: Climb, entry: dict[str, Any]) -> None:
+    """Write the Keras network, and last the model file.
+
+    Args:
+        folder: The recipe's own.
+        trained: The recipe.
+        climb: Gives classes and fingerprints.
+        entry: Of results.json; its scores are what the file says of its quality.
+    """
+    fitted = trained.fitted
+    with whole_file(folder / "model.keras") as temporary:
+        fitted.network.save(temporary)
+    facts = {
+        "classes": list(climb.photos.classes),
+        "temperature": trained.temperature.value,
+        "fingerprints": {"photos": climb.photos.fingerprint, "split": climb.split.fingerprint},
+        "scores": {part: entry[part] for part in ("valid", "test")},
+        **doubts_of((label_numbers(climb.split.valid, climb.photos.classes), fitted.valid), trained.strangers),
+    }
+    write_bytes(folder / "model.onnx", stamp(trained.network, fitted, climb.photos.root, climb.split.valid, facts))
+
+
+def forget_networks() -> None:
+    """Give the memory of networks back; Keras keeps what it built."""
+    keras.backend.clear_session()
+    gc.collect()
+
+
+def _evaluate(trained: Trained, climb: Climb) -> tuple[Evaluation, Answers]:
     """Ask the exported network for the test photos, and hold Keras against it on the same ones."""
-    differences: list[float] = []
+    told: list[Answers] = []
 
     def answer(photos: Sequence[Photo]) -> np.ndarray:
-        both = answer_both(network, fitted, climb.photos.root, photos, temperature)
-        differences.append(both.difference)
-        return both.probabilities
+        told.append(answer_both(trained.network, trained.fitted, climb.photos.root, photos, trained.temperature.value))
+        return told[-1].probabilities
 
-    evaluation = evaluate(answer, climb.split.test, climb.photos.classes, climb.split.groups)
-    return evaluation, max(differences)
+    return evaluate(answer, climb.split.test, climb.photos.classes, climb.split.groups), told[-1]
+
+
+def _doubts(trained: Trained, climb: Climb, evaluation: Evaluation, answers: Answers) -> dict[str, Any]:
+    """What it is worth to let the model say "not sure", several classes, or "none of these"."""
+    valid = label_numbers(climb.split.valid, climb.photos.classes), trained.fitted.valid
+    test = evaluation.labels, evaluation.probabilities
+    groups = group_numbers([photo.path for photo in evaluation.photos], climb.split.groups)
+    return {
+        "rejection": rejection(valid, test, groups),
+        "conformal": conformal(valid, test, groups),
+        "stranger": false_alarms(trained.strangers, answers.strangers, groups),
+    }
 
 
 def _entry(recipe: Recipe, fitted: Fitted, climb: Climb, evaluation: Evaluation) -> dict[str, Any]:
@@ -142,41 +217,23 @@ def _entry(recipe: Recipe, fitted: Fitted, climb: Climb, evaluation: Evaluation)
     }
 
 
-def _facts(entry: dict[str, Any], climb: Climb) -> dict[str, Any]:
-    """What the model file says of its classes, its data and its scores."""
-    return {
-        "classes": list(climb.photos.classes),
-        "temperature": entry["calibration"]["temperature"],
-        "fingerprints": {"photos": climb.photos.fingerprint, "split": climb.split.fingerprint},
-        "scores": {"valid": entry["valid"], "test": entry["test"]},
-    }
-
-
 def _write(folder: Path, climb: Climb, fitted: Fitted, evaluation: Evaluation) -> None:
     classes = climb.photos.classes
     history = (asdict(row) for row in fitted.history.rows)
     write_csv(folder / "history.csv", _HISTORY, ([row[column] for column in _HISTORY] for row in history))
-    _write_answers(folder / TEST, classes, evaluation.photos, evaluation.probabilities)
-    _write_answers(folder / VALID, classes, climb.split.valid, fitted.valid)
-    write_csv(
-        folder / "confusion.csv",
-        ("class", *classes),
-        ((label, *row) for label, row in zip(classes, evaluation.score.confusion, strict=True)),
-    )
-    with whole_file(folder / "model.keras") as temporary:
-        fitted.network.save(temporary)
+    for file, photos, answers in (
+        (TEST, evaluation.photos, evaluation.probabilities),
+        (VALID, climb.split.valid, fitted.valid),
+    ):
+        table = AnswerTable([photo.path for photo in photos], label_numbers(photos, classes), answers)
+        write_answers(folder / file, classes, table)
+    write_confusion(folder, classes, evaluation.score.confusion)
 
 
-def _write_answers(path: Path, classes: Sequence[str], photos: Sequence[Photo], probabilities: np.ndarray) -> None:
-    # Nine digits give each float32 back exactly, so that no two probabilities become equal.
-    write_csv(
-        path,
-        ("path", "class", "predicted", *classes),
-        (
-            (photo.path, photo.label, classes[int(row.argmax())], *(f"{share:.9g}" for share in row))
-            for photo, row in zip(photos, probabilities, strict=True)
-        ),
-    )
+def write_confusion(folder: Path, classes: Sequence[str], matrix: Sequence[Sequence[int]]) -> None:
+    """Write confusion.csv: a row a true class, a column a predicted one."""
+    rows = ((label, *row) for label, row in zip(classes, matrix, strict=True))
+    write_csv(folder / "confusion.csv", ("class", *classes), rows)
 
 
 def _told(entry: dict[str, Any]) -> str:

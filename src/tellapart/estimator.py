@@ -110,8 +110,10 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _train(self, photos: Photos, names: list[str]) -> Model:
         """Train, export and load the model; what needs a training framework is imported here."""
+        from tellapart.deploy.doubts import doubts_of
         from tellapart.deploy.export import calibrated, stamp
-        from tellapart.evaluation.calibration import fit_temperature
+        from tellapart.deploy.strangers import strangers_of, with_strangers
+        from tellapart.evaluation.calibration import fit_temperature, scaled
         from tellapart.models.choice import resolve
         from tellapart.models.onnx_export import to_onnx
         from tellapart.models.recipes import find_recipe, fit_recipe
@@ -130,8 +132,11 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             task = Task(photos.root, photos.classes, train, valid, options, place, cache_folder())
             fitted = fit_recipe(recipe, task)
         temperature = fit_temperature(task.labels(valid), fitted.valid, names).value
-        network = calibrated(to_onnx(fitted.network), temperature)
-        content = stamp(network, fitted, photos.root, valid, {"classes": names, "temperature": temperature})
+        strangers = strangers_of(fitted, task.labels(train))
+        network = with_strangers(calibrated(to_onnx(fitted.exported), temperature), strangers)
+        doubts = doubts_of((task.labels(valid), scaled(fitted.valid, temperature)), strangers)
+        facts = {"classes": names, "temperature": temperature, **doubts}
+        content = stamp(network, fitted, photos.root, valid, facts)
         return Model(content, f"the fitted {recipe.name}")
 
 

@@ -6,7 +6,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from tellapart.climb import Climb, climb_step
+from tellapart.climb import Climb
+from tellapart.cross_validation import climb_in_folds
 from tellapart.demo.furniture_set import draw_furniture
 from tellapart.errors import OptionError
 from tellapart.files import cache_folder, make_folder, write_bytes, write_csv, write_json
@@ -19,6 +20,7 @@ from tellapart.photos.audit import Audit, audit
 from tellapart.photos.audit_files import write_audit
 from tellapart.photos.augment import examples
 from tellapart.photos.decode import decode
+from tellapart.photos.folds import Folds, check_folds, cut_into_folds
 from tellapart.photos.pixels import PixelSpec, to_pixels
 from tellapart.photos.scan import Photos, scan
 from tellapart.photos.split import Split, check_share, split
@@ -26,7 +28,7 @@ from tellapart.progress import Progress, Silent
 from tellapart.report.figures import augmentation
 from tellapart.report.page import write_report
 from tellapart.report.style import save_figure
-from tellapart.results import put_together
+from tellapart.results import climb_once
 from tellapart.run import Run, check_free, claim, keep_apart, settings_of
 from tellapart.weights.offline import forbid_network, offline
 from tellapart.words import counted
@@ -44,6 +46,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     weights: str | PathLike[str] | None = None,
     image_size: int | None = None,
     test_share: float = 0.2,
+    folds: int | None = None,
     seed: int = 0,
     epochs: int | None = None,
     budget: float = 300.0,
@@ -63,7 +66,9 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
             or can be fetched, else `pocket`, which is built in.
         weights: Its weights file; without it they are looked for and fetched.
         image_size: In pixels, for every recipe; without it each has its own.
-        test_share: Share of each class that is set aside, 0.05 to 0.5.
+        test_share: Share of each class that is set aside, 0.05 to 0.5; of no account with `folds`.
+        folds: Cross-validation: every recipe is trained and tested in so many folds, 3 to 20,
+            and scored on all photos.
         seed: Fixes split, weights, order, augmentation and search.
         epochs: A ceiling for every recipe.
         budget: Seconds that the search of `tuned` may take.
@@ -80,38 +85,38 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     source, run = Path(photos), Path(out)
     chosen = choose_recipes(recipes)
     options = Options(seed, image_size, epochs, None, None, budget, trials)
-    _check(options, test_share)
+    _check(options, test_share, folds)
     keep_apart(source, run)
     transfer = any(recipe.transfer for recipe in chosen)
     file = Path(weights) if weights else None
     before = settings_of(run) if resume else {}
     asked = choice.read_names(backbone, file) if backbone is not None else None
+    _check_together(asked, folds)
 
     # Before the backbones: a wrong folder should not be told after a download.
     found = scan(source, progress)
     backbones = _backbones(asked, file, options, before, progress) if transfer else None
-    audited = audit(found, progress, test_share=test_share)
-    parts = split(found, test_share=test_share, seed=seed, duplicates=audited.duplicates)
+    audited = audit(found, progress, test_share=1.0 if folds else test_share)
+    turns = cut_into_folds(found, audited.duplicates, n_folds=folds, seed=seed) if folds else None
+    parts = turns.whole() if turns else split(found, test_share=test_share, seed=seed, duplicates=audited.duplicates)
     if transfer and backbones is None:
         backbones = choice.by_measurement(found.root, parts.train, progress, image_size=image_size)
     if backbones is not None:
         chosen = on_backbones(chosen, backbones.backbones, backbones.weights)
-    settings = {"seed": seed, "test_share": test_share, "image_size": image_size, "epochs": epochs}
+    settings = {"seed": seed, "test_share": test_share, "folds": folds, "image_size": image_size, "epochs": epochs}
     names = ",".join(backbones.names) if backbones else None
-    same = {**settings, "backbone": names, "photos": found.fingerprint, "split": parts.fingerprint}
+    same = {**settings, "backbone": names, "photos": found.fingerprint, "split": (turns or parts).fingerprint}
     # The reason is kept for a run that goes on; it may well differ then, and need not be the same.
     claim(run, same if before else {**same, "why": backbones.why if backbones else None}, resume=resume)
-    write_csv(run / "split.csv", ("path", "class", "part", "group"), parts.rows())
+    write_csv(run / "split.csv", ("path", "class", "part", "group"), (turns or parts).rows())
     write_audit(run, audited, found.root)
-    _tell(found, parts, progress)
+    _tell(found, parts, turns, progress)
     _tell_worst(audited, progress)
 
     climb = Climb(found, parts, options, run, cache_folder(), progress, backbones)
-    entries = [climb_step(recipe, climb) for recipe in chosen]
-    results = put_together(climb, chosen, entries)
-
+    results, model = climb_in_folds(chosen, climb, turns) if turns else climb_once(chosen, climb)
     _draw_augmentation(climb)
-    write_bytes(run / "model.onnx", (run / "recipes" / results["best"]["recipe"] / "model.onnx").read_bytes())
+    write_bytes(run / "model.onnx", model.read_bytes())
     write_report(run, results)
     write_json(run / "results.json", results)
     return Run(run)
@@ -175,8 +180,10 @@ def _backbones(
     return chosen
 
 
-def _check(options: Options, test_share: float) -> None:
+def _check(options: Options, test_share: float, folds: int | None) -> None:
     check_share(test_share)
+    if folds is not None:
+        check_folds(folds)
     if options.epochs is not None and options.epochs < 1:
         raise OptionError(f"{options.epochs} epochs. Accepted: 1 or more.")
     if options.trials < 1 or options.budget <= 0:
@@ -187,15 +194,26 @@ def _check(options: Options, test_share: float) -> None:
         PixelSpec(options.image_size)
 
 
-def _tell(photos: Photos, parts: Split, progress: Progress) -> None:
+def _check_together(asked: list[str] | None, folds: int | None) -> None:
+    if folds and asked == [choice.AUTO]:
+        raise OptionError(
+            "With folds every photo is tested, so that none is left to choose a backbone with. "
+            "Next: name it with --backbone, or leave --folds out."
+        )
+
+
+def _tell(photos: Photos, parts: Split, turns: Folds | None, progress: Progress) -> None:
     counts = ", ".join(f"{label} {count}" for label, count in photos.counts.items())
     progress.note(f"{len(photos.items)} photos: {counts}")
-    progress.note(
-        f"{len(parts.train)} to learn from, {len(parts.valid)} to validate, {len(parts.test)} set aside for the test"
-    )
+    if turns:
+        progress.note(f"{len(turns)} folds: in each round one tests, one validates, the others are learned from")
+    else:
+        n_train, n_valid, n_test = len(parts.train), len(parts.valid), len(parts.test)
+        progress.note(f"{n_train} to learn from, {n_valid} to validate, {n_test} set aside for the test")
     if parts.groups:
         n_groups = len(set(parts.groups.values()))
-        progress.note(f"{n_groups} groups of photos that belong together, each kept on one side of the split")
+        side = "in one fold" if turns else "on one side of the split"
+        progress.note(f"{n_groups} groups of photos that belong together, each kept {side}")
     for item in photos.excluded[:10]:
         progress.note(f"left out: {item.path} ({item.reason})")
     if len(photos.excluded) > 10:

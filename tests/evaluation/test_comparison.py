@@ -6,6 +6,8 @@ import pytest
 from simulated import equally_good, softmax
 
 from tellapart.evaluation.comparison import (
+    OTHER,
+    PLANNED,
     REALISTIC,
     Comparison,
     Marks,
@@ -85,12 +87,31 @@ def test_the_paired_bootstrap_keeps_its_level_where_nothing_differs(record_prope
 
 @pytest.mark.slow
 def test_a_run_in_which_nothing_differs_is_told_so(record_property: Record) -> None:
-    """Any of the twelve tests of four recipes; 500 runs, so that the simulation itself errs by a point."""
+    """Any verdict of a family of four recipes; 500 runs, so that the simulation itself errs by a point."""
     generator = np.random.default_rng(2)
-    wrong = [
-        any(pair.told_apart or pair.losses_told_apart for pair in compare_all(equally_good(generator, 100, 4)))
-        for _ in range(500)
-    ]
+    wrong: dict[str, list[bool]] = {PLANNED: [], OTHER: []}
+    for _ in range(500):
+        pairs = compare_all(equally_good(generator, 100, 4))
+        for family, found in wrong.items():
+            theirs = [pair for pair in pairs if pair.family == family]
+            assert len(theirs) == 3
+            found.append(any(pair.told_apart or pair.losses_told_apart for pair in theirs))
+    record_property("family-wise", {family: float(np.mean(found)) for family, found in wrong.items()})
+    assert all(at_most_5_percent(found) for found in wrong.values())
+    assert any(wrong[PLANNED]), "a correction that never lets anything through tests nothing"
+
+
+@pytest.mark.slow
+def test_nothing_planned_is_told_wrongly_where_all_but_one_pair_are_equal(record_property: Record) -> None:
+    """Strong control: a true difference, found every time, does not loosen the rest beyond 5 %."""
+    generator = np.random.default_rng(12)
+    wrong = []
+    for _ in range(250):
+        alike = equally_good(generator, 100, 4)
+        poor = Marks(generator.random(100) < 0.25, np.full(100, 1.4))
+        first, *rest = compare_all({"floor": poor, **alike}, planned=[("floor", "a"), ("a", "b"), ("b", "c")])
+        assert first.told_apart
+        wrong.append(any(p.told_apart or p.losses_told_apart for p in rest if p.family == PLANNED))
     record_property("family-wise", np.mean(wrong))
     assert at_most_5_percent(wrong)
 
@@ -151,6 +172,16 @@ def test_holm_by_hand() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
+def test_weighted_holm_by_hand() -> None:
+    # p / weight: 0.05, 0.025, 0.15; so 0.025 x 2, then 0.05 x 1.2 (0.8 went), then 0.15 x 0.2.
+    assert holm([0.05, 0.02, 0.03], [1.0, 0.8, 0.2]) == pytest.approx([0.06, 0.05, 0.06])
+
+
+def test_equal_weights_are_none() -> None:
+    p_values = list(np.random.default_rng(4).random(9))
+    assert holm(p_values, [0.3] * 9) == pytest.approx(holm(p_values))
+
+
 def test_holm_ends_at_1_and_with_nothing() -> None:
     assert holm([0.9, 0.8]) == [1.0, 1.0]
     assert holm([0.02]) == [0.02]
@@ -184,13 +215,32 @@ def test_every_pair_is_compared_and_all_tests_are_corrected() -> None:
     two = marked(only_a=0, only_b=30, both=40, neither=10)
     pairs = compare_all({**two, "c": two["b"]})
     assert [(pair.a, pair.b) for pair in pairs] == [("a", "b"), ("a", "c"), ("b", "c")]
-    # Six tests: three pairs, two scores.
-    assert pairs[0].p_adjusted == pytest.approx(6 * pairs[0].p_value)
+    assert [pair.family for pair in pairs] == [PLANNED, OTHER, PLANNED]
+    assert [pair.tests for pair in pairs] == [4, 2, 4]
+    # Two planned pairs, two scores; four fifths of the level are for accuracy.
+    assert pairs[0].p_adjusted == pytest.approx(2 / 0.8 * pairs[0].p_value, abs=0)
     assert pairs[0].told_apart
     assert pairs[0].photos_needed is None
-    assert pairs[0].log_loss_p_adjusted == pytest.approx(4 * pairs[0].log_loss_p_value)
+    # What the rejected test had is shared out among the rest: 0.8 + 0.2 + 0.2.
+    assert pairs[0].log_loss_p_adjusted == pytest.approx(1.2 / 0.2 * pairs[0].log_loss_p_value)
     assert pairs[2].p_adjusted == pairs[2].log_loss_p_adjusted == 1.0
     assert not pairs[2].told_apart
+    assert pairs[1].p_adjusted == pytest.approx(pairs[1].p_value / 0.8, abs=0)
+
+
+def test_the_planned_pairs_are_those_named() -> None:
+    three = dict(zip("abc", equally_good(np.random.default_rng(0), 50, 3).values(), strict=True))
+    families = {(pair.a, pair.b): pair.family for pair in compare_all(three, planned=[("a", "c")])}
+    assert families == {("a", "b"): OTHER, ("a", "c"): PLANNED, ("b", "c"): OTHER}
+
+
+def test_pairs_that_nobody_asked_for_cost_the_planned_ones_nothing() -> None:
+    two = marked(only_a=2, only_b=14, both=20, neither=12)
+    crowd = equally_good(np.random.default_rng(1), 48, 5)
+    alone = compare_all(two)[0]
+    among = compare_all({**two, **{f"other {name}": mark for name, mark in crowd.items()}}, planned=[("a", "b")])[0]
+    assert among.p_adjusted == alone.p_adjusted
+    assert among.told_apart
 
 
 def test_one_recipe_or_none_has_nothing_to_compare() -> None:
@@ -218,6 +268,36 @@ def test_a_difference_that_chance_may_give_is_not_told_apart() -> None:
     assert pair.photos_needed is not None
     assert pair.photos_needed > 200
     assert f"cannot be told apart with 200 photos; {would_do(pair)} (+3.0 points" in pair.verdict
+
+
+def test_a_difference_that_counts_by_itself_only_is_told_as_such() -> None:
+    two = marked(only_a=3, only_b=13, both=20, neither=12)
+    rest = dict.fromkeys("cdefg", two["b"])
+    pair = compare_all({**two, **rest})[0]
+    assert pair.p_value < 0.05 <= pair.p_adjusted
+    assert pair.low > 0
+    assert pair.doubtful
+    assert pair.verdict == (
+        f"b and a cannot be told apart for certain with 48 photos: the difference (+20.8 points, 95 % interval "
+        f"{100 * pair.low:+.1f} to {100 * pair.high:+.1f}) would count by itself (p = 0.021), but it is one of 12 "
+        f"tests, and after correction p = {pair.p_adjusted:.2g}; {would_do(pair)}"
+    )
+
+
+def test_an_interval_that_the_exact_test_does_not_follow_is_explained() -> None:
+    (pair,) = compare_all(marked(only_a=0, only_b=5, both=10, neither=5))
+    assert pair.low > 0
+    assert pair.p_value == pytest.approx(0.0625)
+    assert pair.doubtful
+    assert "has an interval that leaves out 0, but the exact test decides" in pair.verdict
+    assert "(p = 0.062, after correction 0.0" in pair.verdict
+
+
+@pytest.mark.parametrize(("only_a", "only_b"), [(4, 10), (0, 0), (0, 30)])
+def test_what_is_plain_is_not_doubtful(only_a: int, only_b: int) -> None:
+    (pair,) = compare_all(marked(only_a, only_b, both=100, neither=20))
+    assert not pair.doubtful
+    assert "by itself" not in pair.verdict
 
 
 def test_probabilities_may_be_told_apart_where_answers_are_not() -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from tellapart.evaluation.comparison import Comparison
@@ -45,6 +47,18 @@ def test_a_step_that_cannot_be_told_apart() -> None:
         "On test photos the difference of +2.5 points (95 % interval -2.5 to +7.5) could be chance: "
         "100 photos cannot tell the two apart; no realistic number would do."
     )
+
+
+@pytest.mark.parametrize(("difference", "answer"), [(0.2, "It seems so"), (-0.2, "It seems not")])
+def test_a_step_that_differs_by_itself_only(difference: float, answer: str) -> None:
+    doubtful = replace(pair(difference, 0.01), p_adjusted=0.07, tests=12)
+    told = lesson(step("baseline", 0.9, 0.6), step("deeper", 0.9, 0.6 + difference), doubtful)
+    assert told.startswith(f"{ASKS} {answer}, but these test photos cannot tell for certain. From baseline")
+    assert told.endswith(
+        " would count by itself (p = 0.01), but it is one of 12 tests, and after correction p = 0.07: "
+        "100 photos do not settle it; no realistic number would do."
+    )
+    assert "could be chance" not in told
 
 
 @pytest.mark.parametrize(

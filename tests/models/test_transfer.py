@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from tellapart.errors import WeightsError
 from tellapart.models import transfer
 from tellapart.models.backend import keras
 from tellapart.models.cuts import cut_layer, output_of
-from tellapart.models.features import Pretrained, load_pretrained
+from tellapart.models.features import Pretrained, cut, load_pretrained
 from tellapart.models.scratch import predict
 from tellapart.models.task import Options, Task
 from tellapart.models.training import Plan
@@ -104,6 +105,25 @@ def test_where_no_epoch_is_better_the_state_of_the_head_stays(task: Task, monkey
     assert same(head_before, head.network.get_weights())
     assert all(same(before[name], after) for name, after in state(pretrained).items())
     assert block.valid == pytest.approx(head.valid, abs=5e-3)
+
+
+@pytest.mark.slow
+def test_rounds_that_take_turns_share_one_file_of_activations(task: Task, tmp_path: Path) -> None:
+    everything = task.train + task.valid
+    rounds = [
+        replace(task, cache=tmp_path, together=everything, train=train, valid=valid)
+        for train, valid in ((task.train, task.valid), (everything[6:], everything[:6]))
+    ]
+    pretrained = pretrained_for(task)
+    halves = cut(pretrained)
+    for one in rounds:
+        assert transfer._views(one, pretrained, halves, one.train, 2).kept.shape[:2] == (len(everything), 2)
+    kept = list((tmp_path / "activations").glob("*.npy"))
+    assert len(kept) == 1
+    alone = transfer._views(replace(task, cache=tmp_path), pretrained, halves, task.valid, 1)
+    shared = transfer._views(rounds[0], pretrained, halves, task.valid, 2)
+    assert np.array_equal(shared.kept[shared.rows, 0], alone.kept[alone.rows, 0])
+    assert len(list((tmp_path / "activations").glob("*.npy"))) == 2
 
 
 def test_a_file_of_another_network_is_refused(task: Task, tmp_path: Path) -> None:

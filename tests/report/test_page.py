@@ -116,7 +116,7 @@ def test_calibration_and_intervals_are_told(page: Page) -> None:
     assert page.text.count("a temperature of 2.00 gives the lowest log loss") == 6
     assert "On the dashed line it is right as often as it says" in page.text
     assert "Temperature kept at 1: nothing to gain." in page.text
-    assert re.search(r"Macro F1 0\.\d\d 0\.\d\d to \d\.\d\d, where every class", page.text)
+    assert re.search(r"Macro F1 0\.\d\d \(0\.\d\d to \d\.\d\d\), where every class", page.text)
     assert "-0.02 to +0.10" in page.text
 
 

@@ -13,10 +13,10 @@ import numpy as np
 import onnx
 from PIL import Image
 
-from tellapart.deploy.runtime import FORMAT, KEY
+from tellapart.deploy.runtime import FORMAT, KEY, STRANGER
 from tellapart.errors import TellapartError
 from tellapart.evaluation.calibration import FLOOR, scaled
-from tellapart.models.forward import BATCH, Forward, in_batches
+from tellapart.models.forward import BATCH, Forward
 from tellapart.models.onnx_export import OUTPUT
 from tellapart.models.scratch import predict
 from tellapart.models.task import Fitted
@@ -34,10 +34,12 @@ class Answers:
     Attributes:
         probabilities: Of the exported network, (photos, classes), float32.
         difference: Largest distance from what Keras gives.
+        strangers: How strange each photo is, (photos,), float32; None where the network does not tell.
     """
 
     probabilities: np.ndarray
     difference: float
+    strangers: np.ndarray | None = None
 
 
 def calibrated(network: bytes, temperature: float) -> bytes:
@@ -88,21 +90,22 @@ def answer_both(
         TellapartError: They differ by more than 1e-4: the export is wrong.
     """
     forward = Forward(network)
-    probabilities, difference = [], 0.0
+    told, difference = [], 0.0
     pictures = pixels_of(root, photos, fitted.spec)
     while some_pictures := list(islice(pictures, BATCH)):
         some = np.stack(some_pictures).astype(np.float32)
-        exported = forward(some)
+        outputs = forward.all_outputs(some)
         trained = scaled(predict(fitted.network, some), temperature)
         # NumPy's maximum, unlike Python's, keeps a NaN.
-        difference = float(np.maximum(difference, np.abs(exported - trained).max()))
-        probabilities.append(exported)
+        difference = float(np.maximum(difference, np.abs(outputs[0] - trained).max()))
+        told.append(outputs)
     if not difference <= AGREEMENT:
         raise TellapartError(
             f"{fitted.recipe}: the exported model differs from the trained one by {difference:.1e} "
             f"(accepted: {AGREEMENT:.0e}); it is not handed over."
         )
-    return Answers(np.concatenate(probabilities), difference)
+    probabilities, *others = (np.concatenate(batches) for batches in zip(*told, strict=True))
+    return Answers(probabilities, difference, others[0] if others else None)
 
 
 def stamp(network: bytes, fitted: Fitted, root: Path, golden: Sequence[Photo], facts: dict[str, Any]) -> bytes:
@@ -119,7 +122,7 @@ def stamp(network: bytes, fitted: Fitted, root: Path, golden: Sequence[Photo], f
         The bytes of the model file.
     """
     pictures = list(pixels_of(root, golden[:GOLDEN], fitted.spec))
-    answers = in_batches(Forward(network), pictures)
+    outputs = Forward(network).all_outputs(np.stack(pictures))
     passport = {
         "format": FORMAT,
         "recipe": fitted.recipe,
@@ -128,13 +131,17 @@ def stamp(network: bytes, fitted: Fitted, root: Path, golden: Sequence[Photo], f
         "temperature": 1.0,
         **facts,
         "golden": [
-            {"png": _png(picture), "probabilities": [round(float(share), 6) for share in answer]}
-            for picture, answer in zip(pictures, answers, strict=True)
+            {"png": _png(picture), **_expected(*answers)} for picture, *answers in zip(pictures, *outputs, strict=True)
         ],
     }
     model = onnx.load_from_string(network)
     onnx.helper.set_model_props(model, {KEY: json.dumps(passport, ensure_ascii=False, sort_keys=True)})
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def _expected(probabilities: np.ndarray, stranger: float | None = None) -> dict[str, Any]:
+    told = {} if stranger is None else {STRANGER: round(float(stranger), 6)}
+    return {"probabilities": [round(float(share), 6) for share in probabilities], **told}
 
 
 def _png(picture: np.ndarray) -> str:

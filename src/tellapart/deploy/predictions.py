@@ -5,13 +5,15 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+from tellapart.deploy.doubts import NONE, UNSURE
 from tellapart.deploy.runtime import Answer, Model
-from tellapart.errors import PhotosError
+from tellapart.errors import OptionError, PhotosError
 from tellapart.files import whole_file
 from tellapart.photos.decode import SUFFIXES
 
@@ -41,17 +43,38 @@ def find_photos(places: Sequence[Path]) -> Iterator[Path]:
             raise PhotosError(f"{place} holds no photo. Accepted: JPEG, PNG, WebP, BMP, GIF, TIFF.")
 
 
-def print_answers(model: Model, answers: Iterable[Answer], top: int, *, as_json: bool) -> int:
+@dataclass(frozen=True)
+class Shown:
+    """How answers are printed.
+
+    Attributes:
+        top: How many classes a photo.
+        sets: Whether the prediction set is told as well.
+        as_json: One JSON object a line, with everything.
+    """
+
+    top: int = 1
+    sets: bool = False
+    as_json: bool = False
+
+
+def print_answers(model: Model, answers: Iterable[Answer], shown: Shown) -> int:
     """Print each answer as it comes.
 
     Returns:
         How many photos could not be read.
+
+    Raises:
+        OptionError: Sets are asked for, and the model file has none.
     """
+    if shown.sets and model.doubts.conformal is None:
+        raise OptionError(
+            "This model file has no prediction sets: an early version made it. Next: tellapart fit, or without --sets"
+        )
     n_errors = 0
     for answer in answers:
         n_errors += answer.probabilities is None
-        line = json.dumps(as_record(model, answer), ensure_ascii=False) if as_json else _line(model, answer, top)
-        sys.stdout.write(line + "\n")
+        sys.stdout.write(_shown(model, answer, shown) + "\n")
     return n_errors
 
 
@@ -67,7 +90,7 @@ def write_answers(out: Path, model: Model, answers: Iterable[Answer]) -> int:
 
 
 def as_record(model: Model, answer: Answer) -> dict[str, Any]:
-    """An answer as a JSON object: path, predicted class and probabilities, or path and error."""
+    """An answer as a JSON object: path and error, or path, predicted class, probabilities and doubts."""
     if answer.probabilities is None:
         return {"path": answer.path, "error": answer.error}
     shares = {name: float(share) for name, share in zip(model.classes, answer.probabilities, strict=True)}
@@ -75,6 +98,9 @@ def as_record(model: Model, answer: Answer) -> dict[str, Any]:
         "path": answer.path,
         "predicted": _predicted(model, answer.probabilities),
         "probabilities": shares,
+        "answer": answer.answer,
+        "set": None if answer.set is None else list(answer.set),
+        "stranger": answer.stranger,
     }
 
 
@@ -89,14 +115,15 @@ def _write_jsonl(file: IO[str], model: Model, answers: Iterable[Answer]) -> int:
 def _write_csv(file: IO[str], model: Model, answers: Iterable[Answer]) -> int:
     n_errors = 0
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["path", "predicted", *model.classes, "error"])
+    writer.writerow(["path", "predicted", *model.classes, "error", "answer", "set", "stranger"])
     for answer in answers:
         if answer.probabilities is None:
             n_errors += 1
-            writer.writerow([answer.path, "", *("" for _ in model.classes), answer.error])
+            writer.writerow([answer.path, "", *("" for _ in model.classes), answer.error, "", "", ""])
         else:
             shares = [f"{share:.6g}" for share in answer.probabilities]
-            writer.writerow([answer.path, _predicted(model, answer.probabilities), *shares, ""])
+            predicted = _predicted(model, answer.probabilities)
+            writer.writerow([answer.path, predicted, *shares, "", answer.answer, _joined(answer), _strange(answer)])
     return n_errors
 
 
@@ -104,9 +131,29 @@ def _predicted(model: Model, probabilities: np.ndarray) -> str:
     return model.classes[int(probabilities.argmax())]
 
 
-def _line(model: Model, answer: Answer, top: int) -> str:
+def _joined(answer: Answer) -> str:
+    """The classes of the set with | between them; a | or a backslash inside a name has a backslash before it."""
+    return "|".join(name.replace("\\", "\\\\").replace("|", "\\|") for name in answer.set or ())
+
+
+def _strange(answer: Answer) -> str:
+    return "" if answer.stranger is None else f"{answer.stranger:.6g}"
+
+
+def _shown(model: Model, answer: Answer, shown: Shown) -> str:
+    if shown.as_json:
+        return json.dumps(as_record(model, answer), ensure_ascii=False)
+    return _line(model, answer, shown.top, sets=shown.sets)
+
+
+def _line(model: Model, answer: Answer, top: int, *, sets: bool) -> str:
     if answer.probabilities is None:
         return f"{answer.path}: cannot be read: {answer.error}"
     order = np.argsort(-answer.probabilities)[: max(1, top)]
     told = ", ".join(f"{model.classes[place]} {answer.probabilities[place]:.1%}" for place in order)
-    return f"{answer.path}: {told}"
+    if answer.answer == NONE:
+        told = f"{NONE} (nearest: {told})"
+    elif answer.answer == UNSURE:
+        told = f"{UNSURE} ({told})"
+    held = f"; may be {' or '.join(answer.set)}" if sets and answer.set and answer.answer != NONE else ""
+    return f"{answer.path}: {told}{held}"

@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike, cpu_count
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
+from tellapart.deploy.doubts import Doubts
 from tellapart.errors import ModelFileError, PhotosError, UnreadablePhotoError
 from tellapart.models.forward import BATCH, Forward
 from tellapart.photos.decode import decode
@@ -20,18 +21,33 @@ from tellapart.photos.pixels import PixelSpec, to_pixels
 
 FORMAT: Final = 1
 KEY: Final = "tellapart"
+STRANGER: Final = "stranger"  # the second output
 # Kernels differ from processor to processor in the last digits; a wrong model differs by far more.
 TOLERANCE: Final = 2e-3
+_STRANGER_TOLERANCE: Final = 2e-2  # of a distance in hundreds of directions
 _NEXT: Final = "Next: give the model.onnx of a run folder."
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says of one photo: probabilities, or why the photo could not be read."""
+    """What a model says of one photo.
+
+    Attributes:
+        path: As it was given.
+        probabilities: Shape (classes,), or None where the photo could not be read.
+        error: Why it could not.
+        answer: The most probable class; "none of these" where the photo is strange, "not sure" where a wished
+            error rate asks for more confidence.
+        set: The classes that it may be of; None where the model file has no prediction sets.
+        stranger: How strange it is, over 1 for "none of these"; None where the model file does not tell.
+    """
 
     path: str
     probabilities: np.ndarray | None
     error: str = ""
+    answer: str = ""
+    set: tuple[str, ...] | None = None
+    stranger: float | None = None
 
 
 class Model:
@@ -41,6 +57,7 @@ class Model:
         classes: Class names in the order of the probabilities.
         spec: How a photo becomes pixels.
         passport: All that the file says of itself.
+        doubts: When it does not say a class.
     """
 
     def __init__(self, content: bytes, name: str) -> None:
@@ -50,6 +67,7 @@ class Model:
         try:
             self.classes: tuple[str, ...] = tuple(self.passport["classes"])
             self.spec = PixelSpec.from_dict(self.passport["pixels"])
+            self.doubts = Doubts.from_passport(self.passport)
             self._check(name)
         except ModelFileError:
             raise
@@ -82,27 +100,47 @@ class Model:
             rows.append(answer.probabilities)
         return np.stack(rows) if rows else np.empty((0, len(self.classes)), dtype=np.float32)
 
-    def answers(self, photos: Iterable[str | PathLike[str]]) -> Iterator[Answer]:
-        """Answer photo by photo, in order; one that cannot be read has an error instead."""
+    def answers(self, photos: Iterable[str | PathLike[str]], *, reject: float | None = None) -> Iterator[Answer]:
+        """Answer photo by photo, in order; one that cannot be read has an error instead.
+
+        Args:
+            photos: Any number of them; they are opened as the answers are asked for.
+            reject: The share of wrong answers that is wished for, over 0 and under 1; photos of which the
+                model is less sure than that takes are answered "not sure".
+
+        Raises:
+            OptionError: That share is out of range, or less than validation photos can promise.
+        """
+        return self._answers(photos, 0.0 if reject is None else self.doubts.threshold(reject).threshold)
+
+    def _answers(self, photos: Iterable[str | PathLike[str]], threshold: float) -> Iterator[Answer]:
         with ThreadPoolExecutor(cpu_count()) as pool:
             waiting: list[Path] = []
             for photo in photos:
                 waiting.append(Path(photo))
                 if len(waiting) == BATCH:
-                    yield from self._batch(waiting, pool)
+                    yield from self._batch(waiting, pool, threshold)
                     waiting = []
-            yield from self._batch(waiting, pool)
+            yield from self._batch(waiting, pool, threshold)
 
-    def _batch(self, paths: list[Path], pool: ThreadPoolExecutor) -> Iterator[Answer]:
+    def _batch(self, paths: list[Path], pool: ThreadPoolExecutor, threshold: float) -> Iterator[Answer]:
         pictures = list(pool.map(self._pixels, paths))
         readable = [picture for picture in pictures if isinstance(picture, np.ndarray)]
-        results = iter(self._forward(np.stack(readable)) if readable else ())
+        results = self._told(np.stack(readable), threshold) if readable else iter(())
         for path, picture in zip(paths, pictures, strict=True):
             shown = str(path).encode("utf-8", "backslashreplace").decode()  # a name need not be UTF-8
-            if isinstance(picture, str):
-                yield Answer(shown, None, picture)
-            else:
-                yield Answer(shown, next(results))
+            yield Answer(shown, None, picture) if isinstance(picture, str) else replace(next(results), path=shown)
+
+    def _told(self, pictures: np.ndarray, threshold: float) -> Iterator[Answer]:
+        """The answers to pictures, each without its path."""
+        probabilities, *others = self._forward.all_outputs(pictures)
+        strangers = others[0].tolist() if others else [None] * len(pictures)
+        sets = self.doubts.sets(probabilities)
+        for place, (shares, stranger) in enumerate(zip(probabilities, strangers, strict=True)):
+            top = int(shares.argmax())
+            answer = self.doubts.answer(self.classes[top], float(shares[top]), stranger, threshold)
+            among = None if sets is None else tuple(self.classes[number] for number in np.flatnonzero(sets[place]))
+            yield Answer("", shares, "", answer, among, stranger)
 
     def _pixels(self, path: Path) -> np.ndarray | str:
         try:
@@ -120,11 +158,17 @@ class Model:
         for golden in self.passport["golden"]:
             with Image.open(io.BytesIO(base64.b64decode(golden["png"])), formats=("PNG",)) as image:
                 picture = np.asarray(image.convert("RGB"))
-            answer = self._forward(picture[np.newaxis])[0]
-            if not np.abs(answer - np.array(golden["probabilities"])).max() <= TOLERANCE:
+            if not self._proves_itself(picture, golden):
                 raise ModelFileError(
                     f"{name} does not answer its own golden photos as it should; it is damaged or was altered. {_NEXT}"
                 )
+
+    def _proves_itself(self, picture: np.ndarray, golden: dict[str, Any]) -> bool:
+        answer, *others = (output[0] for output in self._forward.all_outputs(picture[np.newaxis]))
+        right = np.abs(answer - np.array(golden["probabilities"])).max() <= TOLERANCE
+        if STRANGER not in golden and not others:
+            return bool(right)
+        return bool(right and abs(others[0] - golden[STRANGER]) <= _STRANGER_TOLERANCE)
 
 
 def load(path: str | PathLike[str]) -> Model:

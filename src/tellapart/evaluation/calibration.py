@@ -6,7 +6,7 @@ the temperature, by which the logits are divided. It changes no answer, only
 how sure the model is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -113,7 +113,33 @@ def calibration(temperature: Temperature, labels: np.ndarray, probabilities: np.
         labels: Class numbers of the test photos, (photos,).
         probabilities: Of the exported model, with the temperature, (photos, classes).
     """
-    before = scaled(probabilities, 1 / temperature.value)
+    return _described(temperature, labels, scaled(probabilities, 1 / temperature.value), probabilities)
+
+
+def calibration_in_rounds(
+    told: Sequence[Mapping[str, Any]], answers: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> dict[str, Any]:
+    """What `calibration` says of several rounds, pooled over the photos of all of them.
+
+    Args:
+        told: What it said of each round; the temperature is the geometric mean, as it divides.
+        answers: Class numbers and calibrated probabilities of each round's test photos.
+    """
+    values = [float(one["temperature"]) for one in told]
+    loss_before, loss_after = (
+        float(np.mean([one[f"valid_log_loss_{when}"] for one in told])) for when in ("before", "after")
+    )
+    kept = [str(one["why"]) for one in told if one["why"]]
+    why = kept[0] if len(kept) == len(told) else ""
+    before = np.concatenate([scaled(shares, 1 / value) for (_, shares), value in zip(answers, values, strict=True)])
+    labels, after = (np.concatenate(part) for part in zip(*answers, strict=True))
+    pooled = Temperature(float(np.exp(np.mean(np.log(values)))), loss_before, loss_after, why)
+    return _described(pooled, labels, before, after)
+
+
+def _described(
+    temperature: Temperature, labels: np.ndarray, before: np.ndarray, probabilities: np.ndarray
+) -> dict[str, Any]:
     return {
         "temperature": temperature.value,
         "why": temperature.why,

@@ -1,9 +1,9 @@
 """Which of two recipes is better, tested on the same photos."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Final
 
 import numpy as np
@@ -12,6 +12,11 @@ from tellapart.evaluation.intervals import by_group, mean_difference, studentise
 from tellapart.evaluation.metrics import log_losses
 
 LEVEL: Final = 0.05
+PLANNED: Final = "planned"
+OTHER: Final = "other"
+# Of a family's 5 %: accuracy is the first question and log loss the second, which is answered where the first is
+# not. (Gatekeeping, where a second question is asked only after a yes to the first, would never ask it here.)
+_WEIGHTS: Final = (0.8, 0.2)
 POWER: Final = 0.8
 # Whoever would have to set aside more photos than this for the test alone will not.
 REALISTIC: Final = 20_000
@@ -34,13 +39,15 @@ class Comparison:
         b: The later one.
         difference: In shares of 1, with its 95 % bootstrap interval `low` to `high`.
         p_value: McNemar's exact test.
-        p_adjusted: After Holm's correction for all tests of the run, of both scores.
+        p_adjusted: After Holm's correction for all tests of its family, of both scores.
         verdict: In words.
         log_loss_difference: In nats, with its 95 % interval; below 0 where `b` is better.
         log_loss_p_value: The paired bootstrap's.
         log_loss_p_adjusted: After the same correction.
         photos_needed: Test photos that would tell the accuracies apart; None where
             they are told apart, or where no realistic number would do.
+        family: "planned" where the run was to answer this question, else "other".
+        tests: How many tests its family has.
     """
 
     a: str
@@ -57,11 +64,18 @@ class Comparison:
     log_loss_p_value: float = 1.0
     log_loss_p_adjusted: float = 1.0
     photos_needed: int | None = None
+    family: str = OTHER
+    tests: int = 1
 
     @property
     def told_apart(self) -> bool:
         """Whether the test tells the two accuracies apart at 5 %."""
         return self.p_adjusted < LEVEL
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether a difference that seems real, by p-value or interval, does not stand after correction."""
+        return not self.told_apart and (self.p_value < LEVEL or self.low > 0 or self.high < 0)
 
     @property
     def losses_told_apart(self) -> bool:
@@ -79,28 +93,55 @@ def marks(labels: np.ndarray, probabilities: np.ndarray) -> Marks:
     return Marks(probabilities.argmax(axis=1) == labels, log_losses(labels, probabilities))
 
 
-def compare_all(marked: Mapping[str, Marks], groups: np.ndarray | None = None) -> list[Comparison]:
+def compare_all(
+    marked: Mapping[str, Marks],
+    groups: np.ndarray | None = None,
+    *,
+    planned: Collection[tuple[str, str]] | None = None,
+) -> list[Comparison]:
     """Compare every recipe with every later one, corrected for how many tests there are.
 
-    Accuracies and log losses are one family of tests: with 5 % at most, any of a
-    run's verdicts "better" is wrong where in truth nothing differs.
+    The planned pairs are one family of tests, all others a second one. Of each
+    family with 5 % at most any verdict "better", of accuracies or log losses, is
+    wrong where in truth nothing differs. So the few questions that a run is made
+    for do not pay for the many that nobody asked.
+
+    Source: Y. Hochberg, A. C. Tamhane, Multiple Comparison Procedures (1987), 1.2
+    (families); Holm (1979), 4 (weights), see `holm`.
 
     Args:
         marked: By recipe, its marks on the same photos.
         groups: The group of each photo, (photos,).
+        planned: Pairs (earlier, later) that the run is to answer; None for each
+            recipe with the one before it.
     """
-    pairs = compare_pairs(list(combinations(marked, 2)), marked, groups)
-    if not pairs:
-        return []
-    p_values = [pair.p_value for pair in pairs] + [pair.log_loss_p_value for pair in pairs]
-    adjusted = np.reshape(holm(p_values), (2, -1))
-    n = len(next(iter(marked.values())).correct)
+    names = list(marked)
+    asked = set(pairwise(names) if planned is None else planned)
+    pairs = compare_pairs(list(combinations(names, 2)), marked, groups)
+    judged = {
+        (pair.a, pair.b): pair
+        for family in (PLANNED, OTHER)
+        for pair in _judged(
+            [replace(pair, family=family) for pair in pairs if ((pair.a, pair.b) in asked) == (family == PLANNED)],
+            marked,
+            groups,
+        )
+    }
+    return [judged[pair.a, pair.b] for pair in pairs]
+
+
+def _judged(pairs: Sequence[Comparison], marked: Mapping[str, Marks], groups: np.ndarray | None) -> list[Comparison]:
+    """One family of pairs with corrected p-values and verdicts."""
+    p_values = np.array([pair.p_value for pair in pairs] + [pair.log_loss_p_value for pair in pairs])
+    weights = np.repeat(_WEIGHTS, len(pairs))
     done = []
-    for pair, p, p_loss in zip(pairs, *adjusted, strict=True):
-        corrected = replace(pair, p_adjusted=float(p), log_loss_p_adjusted=float(p_loss))
+    for pair, p, p_loss in zip(pairs, *np.reshape(holm(p_values, weights), (2, -1)), strict=True):
+        corrected = replace(pair, p_adjusted=float(p), log_loss_p_adjusted=float(p_loss), tests=len(p_values))
+        n = len(marked[pair.a].correct)
         if not corrected.told_apart:
             # The level that Holm's correction leaves to this place in the order.
-            level = LEVEL / sum(other >= pair.p_value for other in p_values)
+            later = p_values / weights >= pair.p_value / _WEIGHTS[0]
+            level = LEVEL * _WEIGHTS[0] / float(weights[later].sum())
             needed = photos_needed(_signs(marked[pair.a], marked[pair.b], groups), n, level)
             # With few photos the formula may say that these were enough; the test says that they were not.
             corrected = replace(corrected, photos_needed=max(needed, n + 1) if needed else None)
@@ -186,15 +227,21 @@ def photos_needed(signs: np.ndarray, n: int, level: float = LEVEL) -> int | None
     return needed if needed <= REALISTIC else None
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Sequence[float] | np.ndarray, weights: Sequence[float] | np.ndarray | None = None) -> list[float]:
     """Holm's step-down correction.
 
-    Source: S. Holm, Scandinavian Journal of Statistics 6 (1979) 65-70.
+    Source: S. Holm, Scandinavian Journal of Statistics 6 (1979) 65-70; section 4 for weights.
+
+    Args:
+        p_values: Of all tests of a family.
+        weights: How much of the level each test gets at first, relative to the others; None for equal shares.
     """
-    order = np.argsort(p_values)
-    scaled = np.asarray(p_values, dtype=float)[order] * np.arange(len(p_values), 0, -1)
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
+    shares = np.ones(len(p_values)) if weights is None else np.asarray(weights, dtype=float)
+    each = np.asarray(p_values, dtype=float) / shares
+    order = np.argsort(each, kind="stable")
+    left = np.cumsum(shares[order][::-1])[::-1]
+    adjusted = np.empty(len(each))
+    adjusted[order] = np.minimum(np.maximum.accumulate(each[order] * left), 1.0)
     return [float(p) for p in adjusted]
 
 
@@ -216,12 +263,36 @@ def would_do(pair: Comparison) -> str:
     return f"about {math.ceil(pair.photos_needed / step) * step:,} would do"
 
 
+def span(pair: Comparison) -> str:
+    """The 95 % interval of the difference in accuracy, in words."""
+    return f"95 % interval {100 * pair.low:+.1f} to {100 * pair.high:+.1f}"
+
+
+def doubt(pair: Comparison) -> str:
+    """Why a difference that seems real does not count; for a pair that is `doubtful`."""
+    if pair.p_value < LEVEL:
+        return (
+            f"would count by itself (p = {pair.p_value:.2g}), but it is one of {pair.tests} tests, "
+            f"and after correction p = {pair.p_adjusted:.2g}"
+        )
+    return (
+        "has an interval that leaves out 0, but the exact test decides, which is stricter with few photos "
+        f"(p = {pair.p_value:.2g}, after correction {pair.p_adjusted:.2g})"
+    )
+
+
 def _verdict(pair: Comparison, n: int) -> str:
-    span = f"{points(pair.difference)}, 95 % interval {100 * pair.low:+.1f} to {100 * pair.high:+.1f}"
+    seen = f"{points(pair.difference)}, {span(pair)}"
     if pair.told_apart:
         better, worse = (pair.b, pair.a) if pair.difference > 0 else (pair.a, pair.b)
-        return f"{better} is better than {worse} ({span}; p = {pair.p_adjusted:.2g} after correction)"
-    told = f"{pair.b} and {pair.a} cannot be told apart with {n} photos; {would_do(pair)} ({span})"
+        return f"{better} is better than {worse} ({seen}; p = {pair.p_adjusted:.2g} after correction)"
+    if pair.doubtful:
+        told = (
+            f"{pair.b} and {pair.a} cannot be told apart for certain with {n} photos: the difference ({seen}) "
+            f"{doubt(pair)}; {would_do(pair)}"
+        )
+    else:
+        told = f"{pair.b} and {pair.a} cannot be told apart with {n} photos; {would_do(pair)} ({seen})"
     return told + (f". {_of_losses(pair)}" if pair.losses_told_apart else "")
 
 

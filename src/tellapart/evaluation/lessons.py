@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tellapart.evaluation.comparison import Comparison, percent, points, would_do
+from tellapart.evaluation.comparison import Comparison, doubt, percent, points, span, would_do
 from tellapart.evaluation.metrics import Score, TestScore
 
 _NOTICEABLE: Final = 0.01  # a change of training accuracy or of the gap under one point is none
@@ -50,6 +50,8 @@ def lesson(before: Step | None, step: Step, pair: Comparison | None) -> str:
 
 def _answer(before: Step, step: Step, pair: Comparison) -> str:
     if step.judged_by == "test":
+        if pair.doubtful:
+            return f"It seems {'so' if pair.difference > 0 else 'not'}, but these test photos cannot tell for certain."
         if not pair.told_apart:
             return "These test photos cannot tell."
         return "Yes." if pair.difference > 0 else "No."
@@ -74,12 +76,11 @@ def _gap(before: Step, step: Step) -> str:
 def _told(step: Step, pair: Comparison) -> str:
     if pair.low == pair.high == 0:
         return "Both are right on the same test photos."
+    seen = f"On test photos the difference of {points(pair.difference)} ({span(pair)})"
+    if pair.doubtful:
+        return f"{seen} {doubt(pair)}: {step.test.n} photos do not settle it; {would_do(pair)}."
     if not pair.told_apart:
-        return (
-            f"On test photos the difference of {points(pair.difference)} (95 % interval "
-            f"{100 * pair.low:+.1f} to {100 * pair.high:+.1f}) could be chance: "
-            f"{step.test.n} photos cannot tell the two apart; {would_do(pair)}."
-        )
+        return f"{seen} could be chance: {step.test.n} photos cannot tell the two apart; {would_do(pair)}."
     if pair.difference > 0:
         return f"So it bought {points(pair.difference)[1:]} on test photos, more than chance would give."
     return f"So it cost {points(-pair.difference)[1:]} on test photos, more than chance would take."

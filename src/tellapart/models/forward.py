@@ -31,11 +31,13 @@ class Forward:
         self.outputs = self._session.get_outputs()
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
-        """Run one batch; float32 in, float32 out, photos along the first axis."""
-        (result,) = self._session.run(
-            [self.outputs[0].name], {self.inputs[0].name: batch.astype(np.float32, copy=False)}
-        )
-        return np.asarray(result)
+        """Run one batch; float32 in, float32 out, photos along the first axis; the first output alone."""
+        return self.all_outputs(batch)[0]
+
+    def all_outputs(self, batch: np.ndarray) -> list[np.ndarray]:
+        """Run one batch and give every output, in the order of the file."""
+        found = self._session.run(None, {self.inputs[0].name: batch.astype(np.float32, copy=False)})
+        return [np.asarray(output) for output in found]
 
     @property
     def metadata(self) -> dict[str, str]:

@@ -21,13 +21,14 @@ from tellapart.models.backend import keras
 
 INPUT: Final = "photo"
 OUTPUT: Final = "probabilities"
+FEATURES: Final = "features"
 
 
 def to_onnx(network: Any) -> bytes:
-    """Export a Keras network of one input and one output.
+    """Export a Keras network of one input and one or two outputs.
 
-    The file's input is called `photo`, its output `probabilities`, the first
-    axis of both `photos`; nothing in it depends on the time or on the machine.
+    The file's input is called `photo`, its outputs `probabilities` and `features`, the
+    first axis of all `photos`; nothing in it depends on the time or on the machine.
 
     Raises:
         TellapartError: The export failed.
@@ -82,7 +83,8 @@ def _name_parts(model: Any) -> None:
     constants stand in an order that changes from process to process.
     """
     graph = model.graph
-    names = {"": "", graph.input[0].name: INPUT, graph.output[0].name: OUTPUT}
+    names = {"": "", graph.input[0].name: INPUT}
+    names |= {end.name: name for end, name in zip(graph.output, (OUTPUT, FEATURES), strict=False)}
     for number, node in enumerate(graph.node):
         for name in (*node.input, *node.output):
             names.setdefault(name, f"value_{len(names)}")
@@ -93,7 +95,7 @@ def _name_parts(model: Any) -> None:
     for constant in graph.initializer:
         constant.name = names.get(constant.name, constant.name)
     graph.initializer.sort(key=lambda constant: place.get(constant.name, -1))
-    for end in (graph.input[0], graph.output[0]):
+    for end in (graph.input[0], *graph.output):
         end.name = names[end.name]
         end.type.tensor_type.shape.dim[0].dim_param = "photos"
     del graph.value_info[:]  # shapes in between; ONNX Runtime infers them

@@ -14,7 +14,7 @@ from tellapart.models.backbones import Backbone
 from tellapart.models.backend import keras
 from tellapart.models.features import Pretrained
 from tellapart.models.scratch import fit_from_scratch, trainable_parameters
-from tellapart.models.task import Fitted, Task
+from tellapart.models.task import Features, Fitted, Task
 from tellapart.models.training import History, Plan, Watcher
 from tellapart.models.tuning import AUGMENTED, fit_tuned
 from tellapart.photos.pixels import PixelSpec
@@ -108,6 +108,7 @@ def finetuned(task: Task) -> Fitted:
         seconds=seconds,
         trainable_parameters=trainable_parameters(block.network),
         hyperparameters={**vars(task.capped(transfer.BLOCK_PLAN)), "views": transfer.VIEWS},
+        features=Features(fitted.exported, *block.features),
     )
 
 
@@ -123,6 +124,7 @@ def _transferred(task: Task, pretrained: Pretrained, head: transfer.TrainedHead,
         trainable_parameters(head.network),
         pretrained.backbone.name,
         {**vars(task.capped(transfer.HEAD_PLAN)), "dropout": transfer.HEAD_DROPOUT},
+        Features(transfer.with_features(pretrained, head.network), *head.features),
     )
 
 

@@ -82,12 +82,18 @@ def _pool() -> ThreadPoolExecutor:
 
 def predict(network: Any, inputs: np.ndarray) -> np.ndarray:
     """Probabilities (n, classes) of a Keras network, float32, some inputs at a time."""
+    return outputs_of(network, inputs)[0]
+
+
+def outputs_of(network: Any, inputs: np.ndarray) -> list[np.ndarray]:
+    """Every output of a Keras network, float32, some inputs at a time."""
     some = range(0, len(inputs), VALIDATION_BATCH)
     answers = [
         network.predict_on_batch(np.asarray(inputs[start : start + VALIDATION_BATCH], dtype=np.float32))
         for start in some
     ]
-    return np.concatenate([keras.ops.convert_to_numpy(answer) for answer in answers])
+    parts = zip(*([answer] if len(network.outputs) == 1 else answer for answer in answers), strict=True)
+    return [np.concatenate([keras.ops.convert_to_numpy(batch) for batch in part]) for part in parts]
 
 
 def trainable_parameters(network: Any) -> int:

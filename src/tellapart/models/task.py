@@ -51,6 +51,8 @@ class Task:
         folder: The recipe's own folder, for the study of a search.
         cache: Features and decoded photos.
         progress: Where to tell how far it is.
+        together: All photos of a run whose rounds take turns with them; what is computed
+            of them once serves every round. Empty where there is one round.
     """
 
     root: Path
@@ -61,6 +63,7 @@ class Task:
     folder: Path
     cache: Path
     progress: Progress = field(default_factory=Silent)
+    together: tuple[Photo, ...] = ()
 
     def labels(self, photos: Sequence[Photo]) -> np.ndarray:
         """Class numbers of photos, int64."""
@@ -69,6 +72,22 @@ class Task:
     def capped(self, plan: Plan) -> Plan:
         """A recipe's plan under the user's ceiling of epochs."""
         return replace(plan, epochs=min(plan.epochs, self.options.epochs or plan.epochs))
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a pretrained backbone makes of photos, from which a model file tells strangers.
+
+    Attributes:
+        network: Keras model that shares the layers of the recipe's network and gives two outputs:
+            probabilities (n, classes) and features (n, channels).
+        train: Features of the training photos.
+        valid: Features of the validation photos.
+    """
+
+    network: Any
+    train: np.ndarray
+    valid: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -87,6 +106,8 @@ class Fitted:
         trainable_parameters: How many numbers this recipe adjusted.
         backbone: The name of its backbone, where it has one.
         hyperparameters: What it was trained with.
+        features: Where it has a backbone. Those of a network that saw nothing but these
+            photos do not tell strangers (docs/LOG.md).
     """
 
     recipe: str
@@ -99,3 +120,9 @@ class Fitted:
     trainable_parameters: int
     backbone: str | None = None
     hyperparameters: dict[str, Any] = field(default_factory=dict)
+    features: Features | None = None
+
+    @property
+    def exported(self) -> Any:
+        """The Keras model that the model file is made of."""
+        return self.network if self.features is None else self.features.network

@@ -21,7 +21,7 @@ from tellapart.models.features import (
     photo_to,
     pooled_features,
 )
-from tellapart.models.scratch import batches_of, predict
+from tellapart.models.scratch import batches_of, outputs_of, predict
 from tellapart.models.task import Task
 from tellapart.models.training import History, Plan, Watcher, train
 from tellapart.photos.augment import augment
@@ -38,13 +38,14 @@ STRENGTH: Final = 1.0
 
 @dataclass(frozen=True)
 class TrainedHead:
-    """A head on pooled features, and what it was trained on."""
+    """A head on pooled features, what it gives for training and validation photos, and these features."""
 
     network: Any
     history: History
     train: np.ndarray
     valid: np.ndarray
     seconds: dict[str, float]
+    features: tuple[np.ndarray, np.ndarray]
 
 
 def pretrained_for(task: Task) -> Pretrained:
@@ -62,23 +63,29 @@ def pretrained_for(task: Task) -> Pretrained:
 def train_head(task: Task, pretrained: Pretrained, name: str) -> TrainedHead:
     """Train the small fully connected network on the features of a frozen backbone."""
     start = time.perf_counter()
-    features = [
+    learned, steered = (
         pooled_features(pretrained, task.root, photos, cache=task.cache, progress=task.progress)
         for photos in (task.train, task.valid)
-    ]
+    )
     between = time.perf_counter()
-    head = networks.head(features[0].shape[1], len(task.classes), dropout=HEAD_DROPOUT)
+    head = networks.head(learned.shape[1], len(task.classes), dropout=HEAD_DROPOUT)
     plan = task.capped(HEAD_PLAN)
-    parts = batches_of(task, rows_of(features[0]), rows_of(features[1]), plan)
+    parts = batches_of(task, rows_of(learned), rows_of(steered), plan)
     history = train(head, parts, plan, Watcher(name, task.progress))
     seconds = {"features": between - start, "train": time.perf_counter() - between}
-    return TrainedHead(head, history, predict(head, features[0]), predict(head, features[1]), seconds)
+    return TrainedHead(head, history, predict(head, learned), predict(head, steered), seconds, (learned, steered))
 
 
 def with_head(pretrained: Pretrained, head: Any) -> Any:
     """The whole network: preprocessing, backbone, pooling, head."""
     maps = networks.pooled(pretrained.network)
     return photo_to(pretrained, keras.Model(maps.input, head(maps.output)))
+
+
+def with_features(pretrained: Pretrained, head: Any) -> Any:
+    """The whole network with the pooled features as a second output."""
+    maps = networks.pooled(pretrained.network)
+    return photo_to(pretrained, keras.Model(maps.input, [head(maps.output), maps.output]))
 
 
 def train_last_block(task: Task, pretrained: Pretrained, head: TrainedHead, name: str) -> TrainedHead:
@@ -91,25 +98,24 @@ def train_last_block(task: Task, pretrained: Pretrained, head: TrainedHead, name
     start = time.perf_counter()
     halves = cut(pretrained)
     views = _views(task, pretrained, halves, task.train, VIEWS)
-    valid = _views(task, pretrained, halves, task.valid, 1)[:, 0]
+    shown = _views(task, pretrained, halves, task.valid, VIEWS if task.together else 1)
+    valid = shown.kept[shown.rows, 0]
     between = time.perf_counter()
-    network = keras.Model(halves.upper.input, head.network(networks.pooled(halves.upper).output))
+    pooled = networks.pooled(halves.upper).output
+    network = keras.Model(halves.upper.input, head.network(pooled))
+    both = keras.Model(halves.upper.input, [network.output, pooled])
     _unfreeze(halves.upper)
     before = network.get_weights()
     plan = task.capped(BLOCK_PLAN)
     parts = batches_of(task, _any_view(views), rows_of(valid), plan)
-    loss_before = _log_loss(predict(network, valid), task.labels(task.valid))
+    loss_before = _log_loss(predict(both, valid), task.labels(task.valid))
     history = train(network, parts, plan, Watcher(name, task.progress))
     if history.rows[history.best_epoch - 1].valid_loss >= loss_before:
         network.set_weights(before)
         history = History(history.rows, 0, "no epoch lowered the validation loss of the head")
-    return TrainedHead(
-        network,
-        history,
-        predict(network, views[:, 0]),
-        predict(network, valid),
-        {"features": between - start, "train": time.perf_counter() - between},
-    )
+    (of_train, learned), (of_valid, steered) = (outputs_of(both, part) for part in (views.kept[views.rows, 0], valid))
+    seconds = {"features": between - start, "train": time.perf_counter() - between}
+    return TrainedHead(network, history, of_train, of_valid, seconds, (learned, steered))
 
 
 def _unfreeze(upper: Any) -> None:
@@ -121,37 +127,48 @@ def _unfreeze(upper: Any) -> None:
             layer.trainable = False
 
 
-def _views(task: Task, pretrained: Pretrained, halves: Cut, photos: Sequence[Photo], n_views: int) -> np.ndarray:
-    """Activations below the cut, (photos, views, rows, columns, channels); view 0 is the photo as it is."""
+@dataclass(frozen=True)
+class _Views:
+    """Activations below the cut, (photos, views, rows, columns, channels), view 0 as the photo is; and whose rows."""
+
+    kept: np.ndarray
+    rows: np.ndarray
+
+
+def _views(task: Task, pretrained: Pretrained, halves: Cut, photos: Sequence[Photo], n_views: int) -> _Views:
+    """The activations of some photos; where rounds take turns with all photos, those of all are kept at once."""
+    together = task.together or photos
     key = digest_of(
         [
             pretrained.key,
             halves.layer,
             f"{n_views} {STRENGTH} {task.options.seed}",
-            *(p.content for p in photos),
+            *(p.content for p in together),
         ]
     )
 
     def pictures() -> Iterator[np.ndarray]:
         with ThreadPoolExecutor(cpu_count()) as pool:
-            plain = pixels_of(task.root, photos, pretrained.spec)
-            for photo, picture in zip(photos, plain, strict=True):
+            plain = pixels_of(task.root, together, pretrained.spec)
+            for photo, picture in zip(together, plain, strict=True):
                 seed = [task.options.seed, int(photo.content[:15], 16)]
                 generators = np.random.default_rng(seed).spawn(n_views - 1)
                 yield picture
                 yield from pool.map(lambda own, shown=picture: augment(shown, own, STRENGTH), generators)
 
-    n_pictures = len(photos) * n_views
+    n_pictures = len(together) * n_views
     told = lambda: track(pictures(), f"Below {halves.layer}", n_pictures, task.progress)  # noqa: E731
     path = task.cache / "activations" / f"{key}.npy"
     kept = activations(halves.lower, told, (n_pictures, *halves.shape), path)
-    return kept.reshape(len(photos), n_views, *halves.shape)
+    place = {photo.path: number for number, photo in enumerate(together)}
+    rows = np.array([place[photo.path] for photo in photos])
+    return _Views(kept.reshape(len(together), n_views, *halves.shape), rows)
 
 
-def _any_view(views: np.ndarray) -> Fetch:
+def _any_view(views: _Views) -> Fetch:
     def fetch(positions: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        chosen = generator.integers(views.shape[1], size=len(positions))
-        return np.asarray(views[positions, chosen], dtype=np.float32)
+        chosen = generator.integers(views.kept.shape[1], size=len(positions))
+        return np.asarray(views.kept[views.rows[positions], chosen], dtype=np.float32)
 
     return fetch
 

@@ -91,8 +91,7 @@ def split(photos: Photos, *, test_share: float = 0.2, seed: int = 0, duplicates:
     known = duplicates or find_duplicates(photos.items)
     groups, parts = _parts(photos, known, test_share, seed)
     _check_classes(photos, parts)
-    named = {photo.path: _name(key, items) for key, items in groups.items() if len(items) > 1 for photo in items}
-    return Split(parts["train"], parts["valid"], HeldOutPhotos(parts["test"]), named, len(known.groups))
+    return Split(parts["train"], parts["valid"], HeldOutPhotos(parts["test"]), names_of(groups), len(known.groups))
 
 
 def check_share(test_share: float) -> None:
@@ -123,9 +122,24 @@ def groups_of(photos: Sequence[Photo], duplicates: Duplicates) -> list[tuple[int
     return joined(len(photos), links)
 
 
-def _name(key: _Key, items: Iterable[Photo]) -> str:
-    """What split.csv calls a group: as the source does, else by its pixels."""
-    return " + ".join(sorted({photo.group for photo in items if photo.group})) or key[:12]
+def keyed_groups(photos: Photos, duplicates: Duplicates) -> dict[_Key, list[Photo]]:
+    """The groups of all photos, of one photo or more, each by the smallest digest of pixels in it.
+
+    Raises:
+        PhotosError: A class has too few different photos.
+    """
+    _check_sizes(photos, duplicates)
+    members = [[photos.items[place] for place in places] for places in groups_of(photos.items, duplicates)]
+    return {min(photo.pixels for photo in items): items for items in members}
+
+
+def names_of(groups: Mapping[_Key, Sequence[Photo]]) -> dict[str, str]:
+    """From a path to what split.csv calls its group: as the source does, else by its pixels."""
+
+    def name(key: _Key, items: Iterable[Photo]) -> str:
+        return " + ".join(sorted({photo.group for photo in items if photo.group})) or key[:12]
+
+    return {photo.path: name(key, items) for key, items in groups.items() if len(items) > 1 for photo in items}
 
 
 def _parts(
@@ -133,19 +147,18 @@ def _parts(
 ) -> tuple[dict[_Key, list[Photo]], dict[str, tuple[Photo, ...]]]:
     """The groups, of one photo or more, and the photos of each part."""
     _check_parts(photos)
-    _check_sizes(photos, duplicates)
-    members = [[photos.items[place] for place in places] for places in groups_of(photos.items, duplicates)]
-    groups = {min(photo.pixels for photo in items): items for items in members}
+    groups = keyed_groups(photos, duplicates)
     part_of = _deal(groups, test_share, seed)
     parts: dict[str, list[Photo]] = {"train": [], "valid": [], "test": []}
     placed = [(photo, part_of[key]) for key, items in groups.items() for photo in items]
     # Ordered by content, so that renaming files changes no batch either.
-    for photo, part in sorted(placed, key=lambda pair: _order(pair[0])):
+    for photo, part in sorted(placed, key=lambda pair: by_content(pair[0])):
         parts[part].append(photo)
     return groups, {part: tuple(items) for part, items in parts.items()}
 
 
-def _order(photo: Photo) -> tuple[str, str, str, str]:
+def by_content(photo: Photo) -> tuple[str, str, str, str]:
+    """What photos are ordered by, so that renaming files changes nothing."""
     return photo.pixels, photo.content, photo.label, photo.path
 
 

@@ -104,6 +104,7 @@ def _context(run: RunFolder) -> dict[str, Any]:
         "photos": photos,
         "n_photos": sum(photos["counts"].values()),
         "folds": results["split"].get("folds", 0),
+        "procedure": results.get("procedure"),
         "best": run.best,
         "best_title": _title(run.best),
         "why": results["best"]["why"],

@@ -34,6 +34,7 @@ _OPTIONAL: dict[str, Any] = {
     "trainable_parameters": 0,
     "hyperparameters": {},
     "calibration": None,
+    "rounds": [],
 }
 REFIT = "Next: tellapart fit PHOTOS --out RUN --resume"
 

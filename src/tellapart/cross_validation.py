@@ -1,0 +1,227 @@
+"""Every recipe in every fold: trained in each round anew, its answers pooled over all photos.
+
+A round is a small run of its own under `folds/`, so that a run that was stopped goes
+on at the round where it was. The model that is handed over is one more training, of
+the chosen recipe, on all folds but the one that validates it.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from tellapart.answer_tables import TEST, VALID, AnswerTable, joined, read_answers, write_answers
+from tellapart.climb import Climb, climb_step, forget_networks, train_recipe, write_confusion, write_model
+from tellapart.evaluation.calibration import calibration_in_rounds
+from tellapart.evaluation.comparison import marks, percent
+from tellapart.evaluation.conformal import conformal
+from tellapart.evaluation.intervals import group_numbers
+from tellapart.evaluation.metrics import TestScore, score, test_score
+from tellapart.evaluation.selection import UNTOUCHED, choose
+from tellapart.evaluation.selective import rejection
+from tellapart.evaluation.strangers import false_alarms_in_rounds
+from tellapart.files import write_bytes
+from tellapart.models.recipes import Recipe
+from tellapart.photos.folds import Folds
+from tellapart.results import put_together
+
+# What a round leaves for the report beside its answers; the first round's stand for all.
+_SHOWN: Final = ("history.csv", "trials.csv", "importance.csv")
+
+_TOUCHED: Final = (
+    "Each photo validated in one round and was tested in another, so that the choice is not quite free of the photos "
+    "that it is judged by; the score of the whole procedure is."
+)
+
+
+def climb_in_folds(recipes: Sequence[Recipe], climb: Climb, folds: Folds) -> tuple[dict[str, Any], Path]:
+    """Climb every step in every fold.
+
+    Args:
+        recipes: The steps.
+        climb: Of the whole run.
+        folds: They take turns.
+
+    Returns:
+        What results.json holds, and the model file of the chosen recipe.
+    """
+    results = put_folds_together(climb, folds, recipes, [climb_folds(recipe, climb, folds) for recipe in recipes])
+    name = results["best"]["recipe"]
+    chosen, entry = next(pair for pair in zip(recipes, results["recipes"], strict=True) if pair[0].name == name)
+    return results, hand_over(chosen, climb, folds, entry)
+
+
+def climb_folds(recipe: Recipe, climb: Climb, folds: Folds) -> dict[str, Any]:
+    """Train and test one recipe in every round, and pool what came out.
+
+    Args:
+        recipe: A step of the ladder.
+        climb: Of the whole run.
+        folds: They take turns.
+
+    Returns:
+        Its entry in results.json; `rounds` holds what each round has of its own.
+    """
+    entries = []
+    for number in range(1, len(folds) + 1):
+        climb.progress.note(f"{recipe.name}, round {number} of {len(folds)}")
+        entries.append(climb_step(recipe, _sharing(climb, str(number), folds, number)))
+    entry = _pooled(recipe, climb, entries)
+    test = entry["test"]
+    climb.progress.note(
+        f"{recipe.name}: accuracy {test['accuracy']:.3f} ({test['accuracy_low']:.3f} to {test['accuracy_high']:.3f}) "
+        f"on all {test['n']} photos"
+    )
+    return entry
+
+
+def hand_over(recipe: Recipe, climb: Climb, folds: Folds, entry: dict[str, Any]) -> Path:
+    """Train the chosen recipe once more, on all photos but those of the fold that validates it.
+
+    Args:
+        recipe: The chosen one.
+        climb: Of the whole run.
+        folds: The last one validates.
+        entry: The recipe's entry in results.json; its scores go into the model file.
+
+    Returns:
+        The model file.
+    """
+    last = _sharing(climb, "final", folds)
+    file = last.folder(recipe) / "model.onnx"
+    if not file.is_file():
+        climb.progress.note(f"{recipe.name}: one more training, for the model that is handed over")
+        write_model(last.folder(recipe), train_recipe(recipe, last), last, entry)
+        forget_networks()
+    return file
+
+
+def put_folds_together(
+    climb: Climb, folds: Folds, recipes: Sequence[Recipe], entries: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Everything that results.json holds of a run with folds.
+
+    Each photo validates in one round and is tested in another, so that the choice
+    among recipes is not quite free of the photos that they are judged by. `procedure`
+    is: in it the choice is made in every round anew, by that round's validation
+    photos alone, and what it chose is judged by that round's test photos.
+    """
+    results = put_together(climb, recipes, entries)
+    results["split"] = {
+        **{part: round(np.mean([entry["n_" + part] for entry in entries[0]["rounds"]])) for part in ("train", "valid")},
+        "test": len(climb.photos.items),
+        "folds": len(folds),
+        "fingerprint": folds.fingerprint,
+    }
+    results["best"]["why"] = results["best"]["why"].replace(UNTOUCHED, _TOUCHED)
+    results["procedure"] = _procedure(climb, len(folds), entries)
+    return results
+
+
+def _sharing(climb: Climb, name: str, folds: Folds, number: int | None = None) -> Climb:
+    """What the steps of one round share, or those of the last training; the search's time is divided among them."""
+    return replace(
+        climb,
+        split=folds.round(number) if number else folds.whole(),
+        run=climb.run / "folds" / name,
+        options=replace(climb.options, budget=climb.options.budget / (len(folds) + 1)),
+        rounds=len(folds),
+    )
+
+
+def _pooled(recipe: Recipe, climb: Climb, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One entry of all rounds: answers to all photos, mean training scores, the sum of the times."""
+    folder, first = climb.folder(recipe), entries[0]
+    tested, validated = (_answers(climb, recipe.name, file, len(entries)) for file in (TEST, VALID))
+    for file, tables in ((TEST, tested), (VALID, validated)):
+        write_answers(folder / file, climb.photos.classes, joined(tables))
+    for name in _SHOWN:
+        if (source := climb.run / "folds" / "1" / "recipes" / recipe.name / name).is_file():
+            write_bytes(folder / name, source.read_bytes())
+    test, valid = joined(tested), joined(validated)
+    scores, groups = _scored(test, climb), group_numbers(test.paths, climb.split.groups)
+    answered = (valid.labels, valid.probabilities), (test.labels, test.probabilities)
+    write_confusion(folder, climb.photos.classes, scores.confusion)
+    return {
+        **first,
+        "train": _mean_score(entries),
+        "valid": asdict(score(valid.labels, valid.probabilities)),
+        "test": asdict(scores),
+        "seconds": {name: round(sum(entry["seconds"][name] for entry in entries), 3) for name in first["seconds"]},
+        "peak_rss_mb": max(entry["peak_rss_mb"] for entry in entries),
+        "export_difference": max(entry["export_difference"] for entry in entries),
+        "calibration": calibration_in_rounds(
+            [entry["calibration"] for entry in entries], [(table.labels, table.probabilities) for table in tested]
+        ),
+        "rejection": rejection(*answered, groups),
+        "conformal": conformal(*answered, groups),
+        "stranger": false_alarms_in_rounds([entry["stranger"] for entry in entries]),
+        "rounds": [_told(entry) for entry in entries],
+    }
+
+
+def _answers(climb: Climb, name: str, file: str, n_rounds: int) -> list[AnswerTable]:
+    """What a recipe answered in each round."""
+    rounds = (climb.run / "folds" / str(number) for number in range(1, n_rounds + 1))
+    return [read_answers(run / "recipes" / name / file, climb.photos.classes) for run in rounds]
+
+
+def _scored(table: AnswerTable, climb: Climb) -> TestScore:
+    return test_score(table.labels, table.probabilities, group_numbers(table.paths, climb.split.groups))
+
+
+def _mean_score(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The training scores of the rounds, each photo counted as often as it was learned from; `n` of a round."""
+    sizes = [entry["train"]["n"] for entry in entries]
+    means = {
+        name: float(np.average([entry["train"][name] for entry in entries], weights=sizes))
+        for name in ("accuracy", "log_loss")
+    }
+    return {"n": round(float(np.mean(sizes))), **means}
+
+
+def _told(entry: dict[str, Any]) -> dict[str, Any]:
+    """What a round has of its own."""
+    return {
+        **{f"n_{part}": entry[part]["n"] for part in ("train", "valid", "test")},
+        "accuracy": entry["test"]["accuracy"],
+        "log_loss": entry["test"]["log_loss"],
+        "train_accuracy": entry["train"]["accuracy"],
+        "valid_accuracy": entry["valid"]["accuracy"],
+        "epochs": entry["epochs"],
+        "best_epoch": entry["best_epoch"],
+        "temperature": entry["calibration"]["temperature"],
+        "seconds": entry["seconds"]["total"],
+    }
+
+
+def _procedure(climb: Climb, n_rounds: int, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The score of ladder and choice together, nested: each round chooses for itself."""
+    names = [entry["name"] for entry in entries]
+    tested, validated = ({name: _answers(climb, name, file, n_rounds) for name in names} for file in (TEST, VALID))
+    chosen = []
+    for number in range(n_rounds):
+        of_round = {name: validated[name][number] for name in names}
+        own = [
+            {**entry, "valid": asdict(score(table.labels, table.probabilities)), "seconds": {"total": seconds}}
+            for entry, table, seconds in zip(
+                entries, of_round.values(), (entry["rounds"][number]["seconds"] for entry in entries), strict=True
+            )
+        ]
+        marked = {name: marks(table.labels, table.probabilities) for name, table in of_round.items()}
+        groups = group_numbers(of_round[names[0]].paths, climb.split.groups)
+        chosen.append(choose(own, marked, groups)["recipe"])
+    told = _scored(joined([tested[name][number] for number, name in enumerate(chosen)]), climb)
+    times = ", ".join(f"{name} {n} of {n_rounds} times" for name, n in Counter(chosen).most_common())
+    return {
+        "chosen": chosen,
+        **asdict(told),
+        "sentence": (
+            f"With the choice made in every round anew, by its own validation photos, {percent(told.accuracy)} "
+            f"({percent(told.accuracy_low)} to {percent(told.accuracy_high)}) of all photos are named correctly "
+            f"({times}): the score of the whole procedure, choice included."
+        ),
+    }
