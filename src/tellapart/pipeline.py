@@ -16,6 +16,7 @@ from tellapart.models.choice import Choice
 from tellapart.models.features import load_pretrained
 from tellapart.models.recipes import choose_recipes, on_backbones
 from tellapart.models.task import Options
+from tellapart.more_photos import about_more_photos
 from tellapart.photos.audit import Audit, audit
 from tellapart.photos.audit_files import write_audit
 from tellapart.photos.augment import examples
@@ -115,6 +116,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
 
     climb = Climb(found, parts, options, run, cache_folder(), progress, backbones)
     results, model = climb_in_folds(chosen, climb, turns) if turns else climb_once(chosen, climb)
+    results |= about_more_photos(climb)
     _draw_augmentation(climb)
     write_bytes(run / "model.onnx", model.read_bytes())
     write_report(run, results)

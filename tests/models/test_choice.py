@@ -9,7 +9,7 @@ from as_user import Notes
 from tellapart.errors import OptionError, StorageError, UnknownNameError, WeightsError
 from tellapart.models import choice
 from tellapart.models.backbones import Backbone, find_backbone
-from tellapart.models.choice import built_in_features, by_measurement, read_names, resolve
+from tellapart.models.choice import built_in_features, by_measurement, features_of_run, read_names, resolve
 from tellapart.models.pocket import FILE
 from tellapart.photos.scan import Photo
 from tellapart.progress import Silent
@@ -157,3 +157,19 @@ def test_the_built_in_backbone_gives_features_of_every_photo(tmp_path: Path) -> 
     assert features.shape == (9, 320)
     again = built_in_features(root, photos_of(root)[:2], cache=tmp_path, progress=Silent())
     assert np.array_equal(again, features[:2])
+
+
+def test_the_features_of_a_run_are_those_of_its_first_backbone_and_computed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = draw_set(tmp_path / "photos", 3)
+    photos = photos_of(root)
+    chosen = resolve(["pocket"], None, Silent())
+    name, features = features_of_run(chosen, 64, root, photos, cache=tmp_path, progress=Silent())
+    assert (name, features.shape) == ("pocket", (9, 320))
+    without = features_of_run(None, 64, root, photos, cache=tmp_path, progress=Silent())
+    assert without[0] == "pocket"
+    assert not np.array_equal(without[1], features), "without a backbone of its own it has its own size, too"
+    monkeypatch.setattr(choice, "load_pretrained", lambda *_: pytest.fail("a network was built"))
+    again = features_of_run(chosen, 64, root, photos[::-1], cache=tmp_path, progress=Silent())
+    assert np.array_equal(again[1], features[::-1])

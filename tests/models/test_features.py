@@ -17,6 +17,7 @@ from tellapart.models.features import (
     Pretrained,
     activations,
     cut,
+    kept_features,
     load_pretrained,
     photo_to,
     pooled_features,
@@ -95,6 +96,20 @@ def test_features_are_computed_once(
     assert again.tobytes() == first.tobytes()
     backwards = computed(pretrained, (photos[0], photos[1][::-1]), tmp_path)
     assert backwards.tobytes() == first[::-1].tobytes()
+
+
+def test_features_that_are_kept_need_no_network(
+    pretrained: Pretrained, photos: tuple[Path, tuple[Photo, ...]], tmp_path: Path, runs: list[int]
+) -> None:
+    some = photos[1][:4]
+    assert kept_features(pretrained.backbone, 64, FILE, some, tmp_path) is None
+    first = computed(pretrained, (photos[0], some), tmp_path)
+    kept = kept_features(pretrained.backbone, 64, FILE, some, tmp_path)
+    assert kept is not None
+    assert kept.tobytes() == first.tobytes()
+    assert kept_features(pretrained.backbone, 64, FILE, photos[1], tmp_path) is None
+    assert kept_features(pretrained.backbone, 96, FILE, some, tmp_path) is None
+    assert runs == [4]
 
 
 def test_only_new_photos_are_computed(

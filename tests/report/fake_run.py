@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fake_curve import fake_curve, fake_naive
 
 from tellapart.evaluation.calibration import Temperature, calibration
 from tellapart.files import write_csv, write_json, write_text
@@ -189,6 +190,7 @@ def _results(names: list[str], recipes: list[dict[str, Any]], split: dict[str, i
                 "p_value": 0.001, "p_adjusted": 0.004, "verdict": "bottleneck is better than augmented.",
             },
         ],
+        "learning_curve": fake_curve(names), "naive": fake_naive(),
         "notes": ["The search stopped at its budget of 30 minutes."],
         "best": {
             "recipe": "bottleneck",

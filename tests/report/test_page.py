@@ -16,7 +16,7 @@ from test_findings import write as write_audit_json
 from tellapart.errors import RunFolderError
 from tellapart.report.page import write_report
 
-_SECTIONS = ["ladder", "steps", "comparisons", "tuning", "augmentation", "data", "environment"]
+_SECTIONS = ["ladder", "steps", "comparisons", "tuning", "augmentation", "more-photos", "data", "environment"]
 _VOID = {"meta", "link", "img", "br", "hr", "input"}
 
 
@@ -71,6 +71,12 @@ def bare_copy(run: Path, target: Path, **change: Any) -> Path:
     return target
 
 
+def _forget(run: Path, *keys: str) -> None:
+    results = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    kept = {key: value for key, value in results.items() if key not in keys}
+    (run / "results.json").write_text(json.dumps(kept), encoding="utf-8")
+
+
 def test_the_fake_run_keeps_the_contract(run: Path, shared: Path) -> None:
     check = shared / "contract" / "check_run.py"
     done = subprocess.run([sys.executable, str(check), str(run)], capture_output=True, text=True, check=False)
@@ -97,7 +103,7 @@ def test_every_step_and_every_figure_is_there(page: Page, run: Path) -> None:
     for step in ("Step 0", "Step 1: Simple CNN", "Step 4: Tuned CNN", "Step 5b: Fine-tuned backbone"):
         assert step in page.text
     images = [attrs for tag, attrs in page.tags if tag == "img"]
-    assert len(images) == len(list((run / "figures").glob("*.png"))) == 23
+    assert len(images) == len(list((run / "figures").glob("*.png"))) == 24
     assert all(len(image["alt"] or "") > 20 for image in images)
     assert sum(tag == "figcaption" for tag, _ in page.tags) == len(images)
     for said in (
@@ -174,6 +180,7 @@ def test_results_alone_are_enough(run: Path, tmp_path: Path) -> None:
     recipes = [{k: v for k, v in recipe.items() if k not in optional} for recipe in results["recipes"]]
     photos = {key: results["photos"][key] for key in ("classes", "counts")}
     bare = bare_copy(run, tmp_path / "bare", recipes=recipes, photos=photos, comparisons=[], notes=[])
+    _forget(bare, "learning_curve", "naive")
     page = Page(write_report(bare))
     assert [name for name in page.values("id") if name in _SECTIONS] == [
         "ladder",
@@ -182,6 +189,35 @@ def test_results_alone_are_enough(run: Path, tmp_path: Path) -> None:
         "environment",
     ]
     assert "No file was left out" in page.text
+
+
+def test_more_photos_are_told_on_the_first_screen_and_in_a_section(page: Page) -> None:
+    first, section = page.text.split("Would more photos help?")
+    assert "More photos would help: about 2.6 points. Begin with “bed”. How that was measured" in first
+    for said in (
+        "a linear head on frozen features of vgg16",
+        "The dashed line with diamonds is a forecast, not a measurement",
+        "4 times as many800",
+        "takes about 1.3 times the photos (1.2 to more than 4 times), some 260 to learn from",
+        "gains",
+    ):
+        assert said in section, said
+
+
+def test_the_naive_score_stands_with_the_near_duplicates(page: Page) -> None:
+    data = page.text[page.text.index("12 groups of near-duplicates") :]
+    assert "A random split would have promised 93.1 % where 90.2 % is honest." in data
+
+
+def test_too_few_photos_for_a_curve_are_told_without_a_figure(run: Path, tmp_path: Path) -> None:
+    few = {
+        "features": "pocket", "photos": 15, "sizes": [], "errors": [], "fit": None, "curve": [], "forecast": [],
+        "one_point": None, "classes": [], "verdict": "too few", "sentence": "Too few photos to say.",
+    }  # fmt: skip
+    page = Page(write_report(bare_copy(run, tmp_path / "few", learning_curve=few, naive=None)))
+    assert page.text.count("Too few photos to say.") == 2
+    assert "A random split" not in page.text
+    assert not (tmp_path / "few" / "figures" / "learning_curve.png").exists()
 
 
 def test_folds_are_told(run: Path, tmp_path: Path) -> None:

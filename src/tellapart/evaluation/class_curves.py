@@ -66,8 +66,7 @@ def class_curves(frozen: Frozen, half: np.ndarray, full: np.ndarray) -> list[Cla
     by_chance = float(np.mean([spread for _, _, spread in gains]))
     errors = [(variance + by_chance) ** 0.5 for _, variance, _ in gains]
     p_values = [
-        2 * float(ndtr(-abs(gain) / error)) if error else 1.0
-        for (gain, _, _), error in zip(gains, errors, strict=True)
+        2 * float(ndtr(-abs(gain) / error)) if error else 1.0 for (gain, _, _), error in zip(gains, errors, strict=True)
     ]
     return [
         _row(frozen, full, number, (gain, error), rises=bool(gain > 0 and p < LEVEL))
@@ -76,20 +75,20 @@ def class_curves(frozen: Frozen, half: np.ndarray, full: np.ndarray) -> list[Cla
 
 
 def first_classes(classes: Sequence[ClassCurve]) -> str:
-    """Which classes to photograph first, in a sentence; empty where no class stands out."""
+    """Which classes to photograph first, in a sentence; empty where none gained more than chance would."""
     rising = sorted((row for row in classes if row.rises), key=lambda row: -row.gain)
-    if not rising or len(rising) == len(classes) > 2:
+    if not rising:
         return ""
-    known = {row.name: row for row in classes}
     first = rising[0]
-    other = known.get(first.taken_for)
+    other = next((row for row in classes if row.name == first.taken_for), None)
     if other and other.taken_for == first.name:
-        shares = f"{percent(first.share, 0)} and {percent(other.share, 0)} of them"
-        return f"First of “{first.name}” and “{other.name}”, which are taken for each other ({shares})."
+        shares = f"{percent(first.share, 0)} and {percent(other.share, 0)} of their photos"
+        return f"Begin with “{first.name}” and “{other.name}”, which are taken for each other ({shares})."
+    if other and len(rising) == 1:
+        share = percent(first.share, 0)
+        return f"Begin with “{first.name}”: when missed, it is mostly taken for “{other.name}” ({share} of its photos)."
     names = " and ".join(f"“{row.name}”" for row in rising[:2])
-    if len(rising) == 1 and other:
-        return f"First of {names}, which is taken for “{other.name}” ({percent(first.share, 0)} of its photos)."
-    return f"First of {names}, which gained most so far."
+    return f"Begin with {names}, which gained most by the photos so far."
 
 
 def _gain(frozen: Frozen, half: np.ndarray, full: np.ndarray, number: int) -> tuple[float, float, float]:
@@ -105,9 +104,7 @@ def _gain(frozen: Frozen, half: np.ndarray, full: np.ndarray, number: int) -> tu
     )
 
 
-def _row(
-    frozen: Frozen, full: np.ndarray, number: int, gained: tuple[float, float], *, rises: bool
-) -> ClassCurve:
+def _row(frozen: Frozen, full: np.ndarray, number: int, gained: tuple[float, float], *, rises: bool) -> ClassCurve:
     own = frozen.labels == number
     gain, error = gained
     right = (full[:, own] == number).mean(axis=0)

@@ -7,11 +7,14 @@ where a recipe takes minutes, so that it can be trained a hundred times.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from tellapart.evaluation.intervals import by_group
 from tellapart.models.probe import FOLDS, linear_head
+
+_SMALL: Final = 2_000_000  # numbers in all features: 1,500 photos of 1,280 channels
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,15 @@ class Frozen:
     groups: np.ndarray
     classes: tuple[str, ...]
 
+    def repeats(self, wished: int) -> int:
+        """How often the folds are repeated: as wished, but twice where the photos are many, which steadies as well."""
+        return wished if self.features.size <= _SMALL else 2
+
+    @property
+    def different(self) -> np.ndarray:
+        """How many groups each class has, (classes,); copies count as one photo."""
+        return np.asarray(np.bincount(_grouped(self.labels, self.groups)[1], minlength=len(self.classes)))
+
 
 def spread(labels: np.ndarray, groups: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Places from 0 to 1 by chance: any stretch holds its share of each class, and each group lies at one place.
@@ -44,15 +56,20 @@ def spread(labels: np.ndarray, groups: np.ndarray, generator: np.random.Generato
     Returns:
         (photos,).
     """
-    numbers = np.unique(groups, return_inverse=True)[1]
-    tallies = np.zeros((int(numbers.max()) + 1, int(labels.max()) + 1))
-    np.add.at(tallies, (numbers, labels), 1)
-    of_class = tallies.argmax(axis=1)
-    places = np.empty(len(tallies))
+    numbers, of_class = _grouped(labels, groups)
+    places = np.empty(len(of_class))
     for label in np.unique(of_class):
         members = generator.permutation(np.flatnonzero(of_class == label))
         places[members] = (np.arange(len(members)) + generator.random()) / len(members)
-    return places[numbers]
+    return np.asarray(places[numbers])
+
+
+def _grouped(labels: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Groups numbered from 0, (photos,), and the commonest class of each, (groups,)."""
+    numbers = np.unique(groups, return_inverse=True)[1]
+    tallies = np.zeros((int(numbers.max()) + 1, int(labels.max()) + 1))
+    np.add.at(tallies, (numbers, labels), 1)
+    return numbers, tallies.argmax(axis=1)
 
 
 def folds(labels: np.ndarray, groups: np.ndarray, generator: np.random.Generator) -> Iterator[np.ndarray]:

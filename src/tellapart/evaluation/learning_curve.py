@@ -10,17 +10,16 @@ from tellapart.evaluation.draws import Frozen, answers, covariance, folds, one_t
 from tellapart.evaluation.power_law import Estimate, PowerLaws, as_dict, estimate, fit_power_laws
 from tellapart.models.probe import FOLDS
 from tellapart.progress import Progress
-from tellapart.words import decimal, points
+from tellapart.words import decimal
 
-REPEATS: Final = 2  # of five folds: ten draws
 FACTORS: Final = (1, 2, 4)  # of the photos that there are; nothing is said of more
 # Of the photos outside the fold, itself 80 % of all. Half of them tells what each class gained from the rest.
-_SHARES: Final = (0.125, 0.25, 0.5**1.5, 0.5, 0.5**0.5, 1.0)
+SHARES: Final = (0.125, 0.25, 0.5**1.5, 0.5, 0.5**0.5, 1.0)
 _HALF: Final = 0.5
 _FEWEST: Final = 2  # groups of each class in the smallest draw
 _FEWEST_SIZES: Final = 4
 _ONE_POINT: Final = 0.01
-_CURVE_STEPS: Final = 32
+_STEPS: Final = 16  # of the drawn curve, on either side of the largest size
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Measured:
 def learning_curve(frozen: Frozen, *, seed: int, progress: Progress) -> dict[str, Any]:
     """Measure the learning curve of some photos, and forecast it to four times as many.
 
-    Five folds, twice; in each, heads learn from nested draws of the photos outside
+    Five folds, two or four times; in each, heads learn from nested draws of the photos outside
     the fold and answer for those in it, so that all sizes are judged on the same photos.
 
     Args:
@@ -69,23 +68,23 @@ def learning_curve(frozen: Frozen, *, seed: int, progress: Progress) -> dict[str
         sizes=[round(size) for size in measured.sizes],
         errors=_errors(frozen, measured),
         fit=as_dict(laws),
-        curve=[_point(laws, photos) for photos in np.geomspace(measured.sizes[0], FACTORS[-1] * n, _CURVE_STEPS)],
+        curve=_curve(laws, n),
         forecast=forecast,
         one_point=_one_point(laws, n),
         classes=[asdict(row) for row in classes],
         verdict=verdict,
-        sentence=" ".join(filter(None, (said, "" if verdict == "flat" else first_classes(classes)))),
+        sentence=f"{said} {first_classes(classes)}".rstrip(),
     )
 
 
 def measure(frozen: Frozen, shares: tuple[float, ...], *, seed: int, progress: Progress) -> Measured:
     """Train the heads of all draws; arguments as in `learning_curve`."""
-    n = len(frozen.labels)
-    predicted = np.full((REPEATS, len(shares), n), -1)
-    fold = np.zeros((REPEATS, n), dtype=int)
+    n, n_repeats = len(frozen.labels), frozen.repeats(4)
+    predicted = np.full((n_repeats, len(shares), n), -1)
+    fold = np.zeros((n_repeats, n), dtype=int)
     counts = np.zeros(len(shares))
-    with one_thread(), progress.bar("Learning curve", REPEATS * FOLDS) as bar:
-        for repeat in range(REPEATS):
+    with one_thread(), progress.bar("Learning curve", n_repeats * FOLDS) as bar:
+        for repeat in range(n_repeats):
             generator = np.random.default_rng([seed, repeat])
             for number, asked in enumerate(folds(frozen.labels, frozen.groups, generator)):
                 rest = np.flatnonzero(~asked)
@@ -96,44 +95,41 @@ def measure(frozen: Frozen, shares: tuple[float, ...], *, seed: int, progress: P
                     counts[size] += len(learned)
                 fold[repeat, asked] = number
                 bar.advance()
-    return Measured(shares, counts / (REPEATS * FOLDS), predicted, fold)
+    return Measured(shares, counts / (n_repeats * FOLDS), predicted, fold)
 
 
 def fit(frozen: Frozen, measured: Measured) -> PowerLaws:
     """The power laws that the measured errors allow.
 
     Three things make these errors inexact: which photos answer (groups are the units),
-    which photos are drawn to learn from (told by how the repetitions differ), and that
-    all draws come from the same photos. The last cannot be seen in the draws; it is
-    taken to be as large as the second, for all sizes alike, which is what a simulation
-    with fresh photos asks for (docs/LOG.md).
+    which photos are drawn to learn from (told by how the repetitions differ, in
+    proportion to the variance of a mistake), and that all draws come from the same
+    photos. The last cannot be seen in the draws; it is taken to be as large as the
+    second, and to move all sizes together, which is what a simulation with fresh photos
+    asks for (docs/LOG.md).
     """
     wrong = measured.predicted != frozen.labels
-    by_chance = float(wrong.mean(axis=2).var(axis=0, ddof=1).mean())
+    means = wrong.mean(axis=2)
+    errors = means.mean(axis=0)
+    mistakes = errors * (1 - errors)
+    by_chance = mistakes * float(means.var(axis=0, ddof=1).sum() / max(mistakes.sum(), 1e-9))
     # Without a single mistake there is no variance either, yet the next photo may be one.
     least = 1 / len(np.unique(frozen.groups)) ** 2
-    n_sizes = len(measured.sizes)
     inexact = covariance(wrong.mean(axis=0).T, frozen.groups)
-    inexact += np.eye(n_sizes) * (by_chance / REPEATS + least) + (by_chance + least)
-    return fit_power_laws(measured.sizes, wrong.mean(axis=(0, 2)), inexact)
-
-
-def _groups_of_classes(frozen: Frozen) -> np.ndarray:
-    """How many different photos each class has, (classes,)."""
-    labels = frozen.labels[np.unique(frozen.groups, return_index=True)[1]]
-    return np.bincount(labels, minlength=len(frozen.classes))
+    inexact += np.diag(by_chance / len(wrong) + least) + np.sqrt(np.outer(by_chance, by_chance)) + least
+    return fit_power_laws(measured.sizes, errors, inexact)
 
 
 def _shares(frozen: Frozen) -> tuple[float, ...]:
     """Those that leave some photos of each class to learn from."""
-    outside = float(_groups_of_classes(frozen).min()) * (1 - 1 / FOLDS)
-    return tuple(share for share in _SHARES if share * outside >= _FEWEST)
+    outside = float(frozen.different.min()) * (1 - 1 / FOLDS)
+    return tuple(share for share in SHARES if share * outside >= _FEWEST)
 
 
 def _too_few(frozen: Frozen) -> str:
-    counts = _groups_of_classes(frozen)
+    counts = frozen.different
     least = int(counts.argmin())
-    needed = int(np.ceil(_FEWEST / (_SHARES[-_FEWEST_SIZES] * (1 - 1 / FOLDS))))
+    needed = int(np.ceil(_FEWEST / (SHARES[-_FEWEST_SIZES] * (1 - 1 / FOLDS))))
     return (
         f"Too few photos to say whether more would help: a learning curve takes {needed} different photos of each "
         f"class beside the test photos, and “{frozen.classes[least]}” has {counts[least]}."
@@ -141,7 +137,15 @@ def _too_few(frozen: Frozen) -> str:
 
 
 def _told(frozen: Frozen, **found: Any) -> dict[str, Any]:
-    nothing = {"sizes": [], "errors": [], "fit": None, "curve": [], "forecast": [], "one_point": None, "classes": []}
+    nothing: dict[str, Any] = {
+        "sizes": [],
+        "errors": [],
+        "fit": None,
+        "curve": [],
+        "forecast": [],
+        "one_point": None,
+        "classes": [],
+    }
     return {
         "features": frozen.backbone,
         "photos": len(frozen.labels),
@@ -157,11 +161,17 @@ def _errors(frozen: Frozen, measured: Measured) -> list[list[float]]:
     return [
         [
             float(wrong[repeat, size, measured.fold[repeat] == number].mean())
-            for repeat in range(REPEATS)
+            for repeat in range(len(wrong))
             for number in np.unique(measured.fold[repeat])
         ]
         for size in range(len(measured.sizes))
     ]
+
+
+def _curve(laws: PowerLaws, n: int) -> list[dict[str, Any]]:
+    first, last = laws.least, laws.at
+    places = [*np.geomspace(first, last, _STEPS), *np.geomspace(last, FACTORS[-1] * n, _STEPS)[1:]]
+    return [_point(laws, place) for place in places]
 
 
 def _point(laws: PowerLaws, photos: float) -> dict[str, Any]:
@@ -202,8 +212,9 @@ def _verdict(forecast: list[dict[str, Any]]) -> tuple[str, str]:
         )
     if twice["gain_low"] >= _ONE_POINT / 2:
         return "rising", (
-            f"More photos would help: twice as many of each class should bring {points(twice['gain'])} of accuracy "
-            f"({_range(twice)}), four times as many {decimal(100 * four_times['gain'], 1)} ({_range(four_times)})."
+            "More photos would help: twice as many of each class should bring about "
+            f"{_points(twice['gain'])} points of accuracy ({_range(twice)}), four times as many about "
+            f"{_points(four_times['gain'])} ({_range(four_times)})."
         )
     if twice["gain_high"] < _ONE_POINT:
         return "flat", (
@@ -211,10 +222,14 @@ def _verdict(forecast: list[dict[str, Any]]) -> tuple[str, str]:
             f"({_range(twice)}), four times as many {_range(four_times)}."
         )
     return "unsure", (
-        "These photos cannot say whether more would help: twice as many of each class may bring as little as "
-        f"{points(twice['gain_low'])} of accuracy, or as much as {decimal(100 * twice['gain_high'], 1)}."
+        "More photos may help, but these cannot say how much: twice as many of each class may bring "
+        f"{_points(twice['gain_low'])} points of accuracy, or {_points(twice['gain_high'])}."
     )
 
 
 def _range(row: dict[str, Any]) -> str:
-    return " to ".join(decimal(100 * row[f"gain_{end}"], 1) for end in ("low", "high"))
+    return f"{_points(row['gain_low'])} to {_points(row['gain_high'])}"
+
+
+def _points(share: float) -> str:
+    return decimal(100 * share, 1)

@@ -10,7 +10,7 @@ import numpy as np
 
 from tellapart.errors import OptionError, StorageError, TellapartError, WeightsError
 from tellapart.models.backbones import BACKBONES, Backbone, find_backbone
-from tellapart.models.features import load_pretrained, photo_to, pooled_features
+from tellapart.models.features import kept_features, load_pretrained, photo_to, pooled_features
 from tellapart.models.forward import BATCH, Forward, in_batches
 from tellapart.models.onnx_export import to_onnx
 from tellapart.models.probe import cross_validated
@@ -206,7 +206,40 @@ def built_in_features(root: Path, photos: Sequence[Photo], *, cache: Path, progr
     does not depend on the backbone of the run.
     """
     row = find_backbone(BUILT_IN)
-    pretrained = load_pretrained(row, row.image_size, weights_path(row, None, progress))
+    return _kept_or_computed(row, weights_path(row, None, progress), root, photos, cache=cache, progress=progress)
+
+
+def features_of_run(
+    choice: Choice | None, size: int | None, root: Path, photos: Sequence[Photo], *, cache: Path, progress: Progress
+) -> tuple[str, np.ndarray]:
+    """The pooled features of a run's first backbone, which its recipes have left; without one, of the built-in.
+
+    Args:
+        choice: The backbones of the run, if any.
+        size: In pixels; None for the backbone's own.
+        root: What the photos' paths are relative to.
+        photos: Any number of them.
+        cache: Where features are kept.
+        progress: Where it is told.
+
+    Returns:
+        The backbone's name, and (photos, channels), float32.
+    """
+    if choice is None:
+        return BUILT_IN, built_in_features(root, photos, cache=cache, progress=progress)
+    row = choice.backbones[0]
+    sized = replace(row, image_size=size or row.image_size)
+    return row.name, _kept_or_computed(sized, choice.weights[row.name], root, photos, cache=cache, progress=progress)
+
+
+def _kept_or_computed(
+    row: Backbone, path: Path, root: Path, photos: Sequence[Photo], *, cache: Path, progress: Progress
+) -> np.ndarray:
+    # To build a network only to find that it is not needed takes seconds.
+    kept = kept_features(row, row.image_size, path, photos, cache)
+    if kept is not None:
+        return kept
+    pretrained = load_pretrained(row, row.image_size, path)
     return pooled_features(pretrained, root, photos, cache=cache, progress=progress)
 
 

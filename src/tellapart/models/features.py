@@ -49,7 +49,11 @@ class Pretrained:
     @property
     def key(self) -> str:
         """What its features depend on: network, weights, size, geometry and scaling."""
-        return digest_of([self.backbone.name, self.weights, *map(str, self.spec.as_dict().values())])[:24]
+        return _key(self.backbone, self.weights, self.spec)
+
+
+def _key(backbone: Backbone, weights: str, spec: PixelSpec) -> str:
+    return digest_of([backbone.name, weights, *map(str, spec.as_dict().values())])[:24]
 
 
 def load_pretrained(backbone: Backbone, size: int, path: Path) -> Pretrained:
@@ -103,6 +107,17 @@ def pooled_features(
         _keep(folder, missing, track(maps, title, len(missing), progress))
         held = _held(folder)
     return _pooled(held, photos)
+
+
+def kept_features(backbone: Backbone, size: int, path: Path, photos: Sequence[Photo], cache: Path) -> np.ndarray | None:
+    """What `pooled_features` gives, where all of it is kept already; no network is built for it.
+
+    Returns:
+        Shape (photos, channels), float32; None where a photo is missing.
+    """
+    weights = hub.fingerprint(path) if isinstance(backbone, hub.HubBackbone) else fingerprint(path)
+    held = _held(cache / "features" / _key(backbone, weights, PixelSpec(size, scaling=backbone.scaling)))
+    return _pooled(held, photos) if all(photo.content in held for photo in photos) else None
 
 
 def _held(folder: Path) -> dict[str, Path]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tellapart.files import make_folder
 from tellapart.report.curves import column, curves
+from tellapart.report.growth import learning_curve
 from tellapart.report.lettering import drawable, font, wrapped
 from tellapart.report.matrix import confusion
 from tellapart.report.reliability import reliability
@@ -28,6 +29,7 @@ __all__ = [
     "curves",
     "draw_figures",
     "ladder",
+    "learning_curve",
     "reliability",
     "save_figure",
     "tuning_history",
@@ -74,6 +76,9 @@ def _figures(run: RunFolder) -> "Iterator[tuple[str, Figure]]":
         yield "ladder", ladder(run.recipes, best=run.best["name"])
     for recipe in run.recipes:
         yield from _figures_of(run, recipe)
+    curve = run.results.get("learning_curve")
+    if curve and curve["sizes"]:
+        yield "learning_curve", learning_curve(curve)
     trials = run.table("recipes", "tuned", "trials.csv")
     if with_loss(trials, "COMPLETE") or with_loss(trials, "PRUNED"):
         yield "tuning_history", tuning_history(trials)

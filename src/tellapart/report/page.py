@@ -120,6 +120,9 @@ def _context(run: RunFolder) -> dict[str, Any]:
         "tuning": [_picture(run, name) for name in ("tuning_history", "tuning_importance")],
         "about_trials": facts.about_trials(trials) if trials else "",
         "augmentation": _picture(run, "augmentation"),
+        "curve": results.get("learning_curve"),
+        "curve_picture": _picture(run, "learning_curve"),
+        "naive": results.get("naive"),
         "facts": _flat({"seed": results.get("seed", "not written"), **results.get("environment", {})}),
     }
 

@@ -1,0 +1,154 @@
+"""Whether the forecast of the learning curve comes true, and how often its interval holds it.
+
+    python benchmarks/learning_curve.py FOLDER... [--backbone mobilenet_v2 --weights FILE] [--seeds 20] [--simulated 40]
+
+From each folder a fifth and two fifths of the photos are drawn, with `--seeds` seeds. From these alone the error
+at twice and at four times as many is forecast, and held against what all photos give at that size: the mean of
+30 draws, judged on the photos left out. That figure comes from a few hundred photos and is inexact itself, and a
+draw is part of the photos that it is judged by. So `--simulated` makes photos anew for each draw, features from a
+Gaussian of each class (heavy-tailed, with the mean and covariance of the folder's), and judges by 4,000 others.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tellapart.evaluation.draws import Frozen, one_thread, spread
+from tellapart.evaluation.learning_curve import SHARES, fit, measure
+from tellapart.evaluation.power_law import estimate
+from tellapart.files import cache_folder
+from tellapart.models.backbones import find_backbone
+from tellapart.models.choice import features_of_run, resolve
+from tellapart.models.probe import linear_head
+from tellapart.photos.batches import label_numbers
+from tellapart.photos.duplicates import find_duplicates
+from tellapart.photos.scan import scan
+from tellapart.photos.split import groups_of
+from tellapart.progress import Silent
+
+Draw = Callable[[int, np.random.Generator], Frozen]
+
+
+def read(folder: Path, backbone: str, weights: Path | None) -> Frozen:
+    """All photos of a folder as a backbone sees them."""
+    found = scan(folder, Silent())
+    chosen = resolve([find_backbone(backbone).name], weights, Silent())
+    name, features = features_of_run(chosen, None, found.root, found.items, cache=cache_folder(), progress=Silent())
+    groups = np.zeros(len(found.items), dtype=int)
+    for number, places in enumerate(groups_of(found.items, find_duplicates(found.items))):
+        groups[list(places)] = number
+    return Frozen(name, features, label_numbers(found.items, found.classes), groups, found.classes)
+
+
+def some(frozen: Frozen, kept: np.ndarray) -> Frozen:
+    """Part of the photos."""
+    return Frozen(frozen.backbone, frozen.features[kept], frozen.labels[kept], frozen.groups[kept], frozen.classes)
+
+
+def imitation(frozen: Frozen) -> Draw:
+    """Features like those of a folder, as many as one likes: heavy-tailed Gaussians, one a class."""
+    shares = np.bincount(frozen.labels) / len(frozen.labels)
+    own = [frozen.features[frozen.labels == label].astype(float) for label in range(len(shares))]
+    pooled = np.cov(np.concatenate([rows - rows.mean(axis=0) for rows in own]).T)
+    steadied = 1e-4 * float(np.diag(pooled).mean()) * np.eye(len(pooled))
+    roots = [np.linalg.cholesky((np.cov(rows.T) + pooled) / 2 + steadied) for rows in own]
+
+    def draw(n: int, generator: np.random.Generator) -> Frozen:
+        labels = generator.permutation(np.repeat(np.arange(len(shares)), np.round(shares * n).astype(int)))
+        noise = generator.normal(size=(len(labels), len(pooled)))
+        noise *= np.sqrt(4 / generator.chisquare(6, size=(len(labels), 1)))
+        features = np.stack([own[k].mean(axis=0) + roots[k] @ row for k, row in zip(labels, noise, strict=True)])
+        return Frozen(frozen.backbone, features, labels, np.arange(len(labels)), frozen.classes)
+
+    return draw
+
+
+def forecast(pool: Frozen, targets: list[float], seed: int) -> Iterator[tuple[str, float, float, float, float]]:
+    """(what, size, value, low, high) of the error at some sizes, and of the gain from the first of them."""
+    laws = fit(pool, measure(pool, SHARES, seed=seed, progress=Silent()))
+    for size in targets[1:]:
+        for what, values in (("error", laws.errors(size)), ("gain", laws.gains(targets[0], size))):
+            told = estimate(values)
+            yield what, size, told.value, told.low, told.high
+
+
+def tell(line: str) -> None:
+    """Write a line as soon as it is known."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def judge(title: str, rows: list[tuple[str, int, float, float, float, float]]) -> None:
+    """Print, for each kind of forecast, how far off it was and how often the interval held."""
+    for what, factor in sorted({row[:2] for row in rows}):
+        value, low, high, truth = np.array([row[2:] for row in rows if row[:2] == (what, factor)]).T
+        held = np.mean((low <= truth) & (truth <= high))
+        tell(
+            f"| {title} | {what} at {factor}x | {len(value)} | {100 * truth.mean():.1f} | "
+            f"{100 * (value - truth).mean():+.1f} | {100 * np.sqrt(((value - truth) ** 2).mean()):.1f} | "
+            f"{100 * (high - low).mean():.1f} | {held:.2f} |"
+        )
+
+
+def on_photos(title: str, frozen: Frozen, seeds: int) -> None:
+    """Forecast from parts of the photos, judged by all of them."""
+    everything = measure(frozen, (0.25, 0.5, 1.0), seed=1000, progress=Silent())
+    truth = (everything.predicted != frozen.labels).mean(axis=(0, 2))
+    rows = []
+    for first, share in enumerate((0.2, 0.4)):
+        targets = [float(size) for size in everything.sizes[first:]]
+        for seed in range(seeds):
+            places = spread(frozen.labels, frozen.groups, np.random.default_rng([seed, first]))
+            for what, size, *told in forecast(some(frozen, places < share), targets, seed):
+                at = targets.index(size)
+                right = truth[first + at] if what == "error" else truth[first] - truth[first + at]
+                rows.append((what, 2**at, *told, float(right)))
+    judge(title, rows)
+
+
+def on_imitations(title: str, frozen: Frozen, draws: int) -> None:
+    """Forecast from imitated photos, each time others."""
+    draw = imitation(frozen)
+    test, sizes, truth = draw(4000, np.random.default_rng(1)), [200.0, 400.0, 800.0], []
+    for size in sizes:
+        pools = (draw(int(size), np.random.default_rng([2, int(size), n])) for n in range(16))
+        heads = (linear_head().fit(pool.features, pool.labels) for pool in pools)
+        truth.append(np.mean([(head.predict(test.features) != test.labels).mean() for head in heads]))
+    rows = []
+    for first in (0, 1):
+        for seed in range(draws):
+            pool = draw(int(sizes[first]), np.random.default_rng([3, first, seed]))
+            for what, size, *told in forecast(pool, sizes[first:], seed):
+                at = sizes.index(size)
+                right = truth[at] if what == "error" else truth[first] - truth[at]
+                rows.append((what, 2 ** (at - first), *told, float(right)))
+    judge(f"{title}, simulated", rows)
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--backbone", default="pocket")
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--simulated", type=int, default=0)
+    asked = parser.parse_args()
+    tell(
+        "| photos | forecast | draws | measured, points | mean miss | typical miss | width | held |\n"
+        + "|---" * 8
+        + "|"
+    )
+    for folder in asked.folders:
+        frozen = read(folder, asked.backbone, asked.weights)
+        with one_thread():
+            on_photos(f"{folder.name}, {frozen.backbone}", frozen, asked.seeds)
+            if asked.simulated:
+                on_imitations(f"{folder.name}, {frozen.backbone}", frozen, asked.simulated)
+
+
+if __name__ == "__main__":
+    main()
