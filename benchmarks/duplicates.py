@@ -1,12 +1,10 @@
 """How many planted copies the audit finds, of every photo of some folders, and how many groups are false.
 
-    python benchmarks/duplicates.py FOLDER... [--features] [--kinds mirrored,...] [--timed FOLDER --photos 5000]
+    python benchmarks/duplicates.py FOLDER... [--timed FOLDER --photos 5000]
 
 Of every photo one copy of each kind is made; all copies of one kind stand
 beside all originals. A group is false where it joins two originals that are not
-a group without the copies. `--features` gives a second row for each kind, for
-which the features of the built-in backbone propose pairs as well. `--timed`
-times the search over a large folder.
+a group without the copies. `--timed` times the search over a large folder.
 """
 
 import argparse
@@ -14,22 +12,19 @@ import io
 import random
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageOps
 
 from tellapart.photos.decode import decode
 from tellapart.photos.duplicates import find_duplicates
 from tellapart.photos.listing import LeftOut, Listed
 from tellapart.photos.look import measure
-from tellapart.photos.pixels import to_pixels
 from tellapart.photos.scan import Photo, digest_of_pixels, inspect
 
 Change = Callable[[Image.Image, random.Random], Image.Image]
-Look = Callable[[Iterable[Image.Image]], np.ndarray]
 
 
 def crop(picture: Image.Image, margins: Sequence[float]) -> Image.Image:
@@ -74,8 +69,8 @@ KINDS: dict[str, tuple[Change, int]] = {
 }
 
 
-def copy_of(file: Path, number: int, kind: str) -> tuple[Photo, Image.Image]:
-    """What `scan` would say of a copy, and the copy."""
+def copy_of(file: Path, number: int, kind: str) -> Photo:
+    """What `scan` would say of a copy."""
     change, quality = KINDS[kind]
     content = io.BytesIO()
     picture = change(decode(file), random.Random(number))  # noqa: S311  no secret hangs on it
@@ -83,7 +78,7 @@ def copy_of(file: Path, number: int, kind: str) -> tuple[Photo, Image.Image]:
     opened = decode(content.getvalue())
     pixels = digest_of_pixels(opened)
     look = measure(content.getvalue(), opened)
-    return Photo(f"{kind} {number}", "copy", pixels, pixels, opened.width, opened.height, look=look), opened
+    return Photo(f"{kind} {number}", "copy", pixels, pixels, opened.width, opened.height, look=look)
 
 
 def originals_of(folders: Sequence[Path], most: int | None = None) -> list[tuple[Path, Photo]]:
@@ -94,74 +89,33 @@ def originals_of(folders: Sequence[Path], most: int | None = None) -> list[tuple
     return [(Path(photo.path), photo) for photo in found if not isinstance(photo, LeftOut)]
 
 
-def built_in_network() -> Look:
-    """From pictures to pooled features of the built-in backbone, (pictures, channels)."""
-    from tellapart.models.backbones import find_backbone
-    from tellapart.models.features import load_pretrained, photo_to
-    from tellapart.models.forward import Forward, in_batches
-    from tellapart.models.onnx_export import to_onnx
-    from tellapart.models.weights import weights_path
-    from tellapart.progress import Silent
-
-    row = find_backbone("pocket")
-    pretrained = load_pretrained(row, row.image_size, weights_path(row, None, Silent()))
-    forward = Forward(to_onnx(photo_to(pretrained, pretrained.network)))
-
-    def look(pictures: Iterable[Image.Image]) -> np.ndarray:
-        maps = in_batches(forward, (to_pixels(picture, pretrained.spec) for picture in pictures))
-        return np.stack([one.mean(axis=(0, 1)) for one in maps])
-
-    return look
-
-
-def measure_kind(originals: Sequence[tuple[Path, Photo]], kind: str, network: Look | None) -> list[tuple[str, ...]]:
-    """Rows of the table: without features, and with them where a network is given."""
+def measure_kind(originals: Sequence[tuple[Path, Photo]], kind: str) -> tuple[float, int, int]:
+    """The share of copies found, the groups, and how many of these are false."""
     n = len(originals)
     with ThreadPoolExecutor() as pool:
-        made = list(pool.map(lambda place: copy_of(originals[place][0], place, kind), range(n)))
-    photos = [photo for _, photo in originals]
-    copies = [photo for photo, _ in made]
-    rows = [(kind, "no", *_counted(photos, copies, None))]
-    if network is not None:
-        features = np.concatenate(
-            [network(decode(file) for file, _ in originals), network(picture for _, picture in made)]
-        )
-        rows.append((kind, "yes", *_counted(photos, copies, features)))
-    return rows
-
-
-def _counted(originals: Sequence[Photo], copies: Sequence[Photo], features: np.ndarray | None) -> tuple[str, ...]:
-    """The share of copies found, the groups, how many of these are false, and the seconds of the search."""
-    n = len(originals)
-    alone = find_duplicates(originals, features[:n] if features is not None else None)
-    before = {place: group[0] for group in alone.groups for place in group}
-    start = time.perf_counter()
-    groups = find_duplicates([*originals, *copies], features).groups
-    seconds = time.perf_counter() - start
+        copies = list(pool.map(lambda place: copy_of(originals[place][0], place, kind), range(n)))
+    before = {place: group[0] for group in find_duplicates([p for _, p in originals]).groups for place in group}
+    groups = find_duplicates([photo for _, photo in originals] + copies).groups
     group_of = {place: number for number, group in enumerate(groups) for place in group}
     found = sum(group_of.get(place, -1) == group_of.get(n + place, -2) for place in range(n))
     false = sum(len({before.get(place % n, place % n) for place in group}) > 1 for group in groups)
-    return f"{100 * found / n:.1f} %", str(len(alone.groups)), str(len(groups)), str(false), f"{seconds:.1f}"
+    return found / n, len(groups), false
 
 
 def main() -> None:
     """Print one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", type=Path)
-    parser.add_argument("--features", action="store_true")
-    parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--timed", type=Path)
     parser.add_argument("--photos", type=int, default=5000)
     options = parser.parse_args()
     say = sys.stdout.write
-    network = built_in_network() if options.features else None
-    say("| folder | photos | copies | features | found | groups without copies | groups | false | seconds |\n")
-    say(f"|{9 * '---|'}\n")
+    say("| folder | photos | copies | found | groups | false |\n|---|---|---|---|---|---|\n")
     for folder in options.folders:
         originals = originals_of([folder])
-        for kind in options.kinds.split(","):
-            for row in measure_kind(originals, kind, network):
-                say(f"| {folder.name} | {len(originals)} | {' | '.join(row)} |\n")
+        for kind in KINDS:
+            share, groups, false = measure_kind(originals, kind)
+            say(f"| {folder.name} | {len(originals)} | {kind} | {100 * share:.1f} % | {groups} | {false} |\n")
             sys.stdout.flush()
     if options.timed:
         photos = [photo for _, photo in originals_of([options.timed], options.photos)]
