@@ -81,9 +81,10 @@ def check_labels(photos: Photos, groups: np.ndarray, cache: Path, progress: Prog
 def _features(root: Path, photos: Sequence[Photo], cache: Path, progress: Progress) -> np.ndarray:
     try:
         from tellapart.models.choice import built_in_features
-    except ModuleNotFoundError as problem:
-        raise MissingExtraError(f"What computes features ({problem.name})", "train") from problem
-    return built_in_features(root, photos, cache=cache, progress=progress)
+
+        return built_in_features(root, photos, cache=cache, progress=progress)
+    except ImportError as problem:  # Keras raises it for the exporter only when it is needed
+        raise MissingExtraError(f"What computes features ({problem.name or 'the export'})", "train") from problem
 
 
 def _group_numbers(photos: Photos, audited: Audit) -> np.ndarray:

@@ -1,9 +1,13 @@
 """Labels that look wrong: those that a model denies which learned from all other photos.
 
 The linear probe on frozen features says in cross-validation how probable each
-photo's own class is. The list is ordered by that alone ("self-confidence");
-which of them are probably wrong cleanlab says, by confident learning
-(Northcutt, Jiang and Chuang, 2021, doi:10.1613/jair.1.12125).
+photo's own class is. The list is ordered by that alone ("self-confidence").
+cleanlab counts how many labels are wrong, and which may be, by confident
+learning (Northcutt, Jiang and Chuang, 2021, doi:10.1613/jair.1.12125). Where the
+probe is often wrong itself it names far too many; so a label is called probably
+wrong only if a swap explains it better than a rare photo does. If a share e of
+the labels is swapped, a photo gets one given other class by a swap with
+probability e / (classes - 1); by its looks with what the calibrated probe says.
 """
 
 import warnings
@@ -15,13 +19,14 @@ from typing import Final
 import numpy as np
 
 from tellapart.errors import MissingExtraError, PhotosError
+from tellapart.evaluation.calibration import fit_temperature, scaled
 from tellapart.models.probe import out_of_fold
 
 FEWEST: Final = 5  # Photos, or groups, of a class: with fewer a fold has none to learn it from, or nearly so.
 FOLDS: Final = 10
-# Confident learning alone counts 110 of food5's 1,000 labels, of which the probe gets a quarter wrong. With this
-# as well, 73 of 100 that it names are planted ones (docs/LOG.md).
-DENIED: Final = 0.05
+# Of the probability that a guess has. Where the probe knows nothing, cleanlab calls half of all labels wrong, and the
+# share that is swapped would be no bound.
+_OF_CHANCE: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Suspicions:
         order: Positions, the most suspicious first.
         proposed: The class number that the probe finds likeliest.
         suspicion: 1 less the probability of the photo's own class.
-        probable: Whether the label is more likely wrong than the photo hard.
+        probable: Whether the label is more likely wrong than the photo rare.
     """
 
     order: np.ndarray
@@ -59,7 +64,9 @@ def suspect_labels(
     fewest = int(sizes(labels, groups).min())
     if fewest < FEWEST:
         raise PhotosError(f"A class of {fewest} different photos. Accepted: {FEWEST} or more. Next: add photos to it.")
-    probabilities = out_of_fold(features, labels, groups, folds=min(FOLDS, fewest))
+    told = out_of_fold(features, labels, groups, folds=min(FOLDS, fewest))
+    n_classes = told.shape[1]
+    probabilities = scaled(told, fit_temperature(labels, told, [str(number) for number in range(n_classes)]).value)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # cleanlab's and pandas' own, of use to nobody who looks at photos
         from cleanlab.filter import find_label_issues
@@ -68,11 +75,13 @@ def suspect_labels(
         belief = np.asarray(get_label_quality_scores(labels, probabilities, method="self_confidence"))
         # One process: a second would import everything anew, for milliseconds of work.
         named = np.asarray(find_label_issues(labels, probabilities, filter_by="both", n_jobs=1))
+    # The probe learned from swapped labels, too: its belief holds both reasons, and below this the swap is the larger.
+    bound = min(2 * float(named.mean()) / (n_classes - 1), _OF_CHANCE / n_classes)
     return Suspicions(
         order=np.argsort(belief, kind="stable"),
         proposed=probabilities.argmax(axis=1),
         suspicion=1 - belief,
-        probable=named & (belief < DENIED),
+        probable=named & (belief < bound),
     )
 
 

@@ -13,7 +13,7 @@ class Suspect:
         label: The class that it has.
         proposed: The class that the model finds likeliest; the photo's own where the model agrees after all.
         suspicion: 1 less the probability of the photo's own class, 0 to 1, from a model that did not learn from it.
-        probable: Whether the label is more likely wrong than the photo hard; a suspicion all the same.
+        probable: Whether the label is more likely wrong than the photo rare; a suspicion all the same.
     """
 
     path: str
