@@ -153,9 +153,10 @@ def test_photos_are_corrected_as_they_are_scanned_and_never_touched(tmp_path: Pa
 def test_an_edited_table_is_never_overwritten(tmp_path: Path) -> None:
     file = write_corrections(tmp_path, SUSPECTS)
     file.write_text("edited for an hour", encoding="utf-8")
-    for again in (lambda: check_unwritten(tmp_path), lambda: write_corrections(tmp_path, SUSPECTS)):
-        with pytest.raises(RunFolderError, match=r"corrections\.csv is there already"):
-            again()
+    with pytest.raises(RunFolderError, match=r"corrections\.csv is there already"):
+        check_unwritten(tmp_path)
+    with pytest.raises(RunFolderError, match=r"corrections\.csv is there already"):
+        write_corrections(tmp_path, SUSPECTS)
     assert file.read_text(encoding="utf-8") == "edited for an hour"
 
 
