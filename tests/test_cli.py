@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -119,15 +120,46 @@ def test_audit_prints_a_table_or_json_and_leaves_a_page(
     assert "There is no folder" in err
 
 
-def test_audit_needs_no_training_framework(photos: Path, tmp_path: Path) -> None:
-    script = (
-        "import sys; from tellapart.inspection import inspect_photos; "
-        "inspect_photos(sys.argv[1], sys.argv[2]); "
-        "print(sorted({'keras', 'tensorflow', 'torch', 'onnx'} & set(sys.modules)))"
-    )
-    words = [sys.executable, "-c", script, str(photos), str(tmp_path / "audit")]
-    result = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"
+@pytest.mark.slow
+def test_wrong_labels_are_listed_in_a_table_and_the_table_is_applied(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = draw_shapes(tmp_path / "photos", per_class=30)
+    (root / "frame" / "000.png").rename(root / "disc" / "a frame.png")
+    before = {path: path.read_bytes() for path in root.rglob("*.png")}
+    status, out, _ = run(capsys, "audit", root, "--out", tmp_path / "audit", "--apply")
+    assert status == 0
+    assert "may have a wrong label" in out
+    file = tmp_path / "audit" / "corrections.csv"
+    assert f"Next: tellapart fit PHOTOS --out RUN --corrections {file}" in out
+    rows = file.read_text(encoding="utf-8").splitlines()
+    assert rows[0] == "path,class,proposed,suspicion"
+    assert rows[1].startswith("disc/a frame.png,disc,frame,0.9")
+    status, _, err = run(capsys, "audit", root, "--out", tmp_path / "audit", "--apply")
+    assert status == 2
+    assert "is there already, and may have been edited" in err
+    words = ["--out", tmp_path / "again", "--corrections", file, "--json"]
+    status, out, _ = run(capsys, "audit", root, *words)
+    assert status == 0
+    assert "wrong-label" not in {finding["kind"] for finding in json.loads(out)["findings"]}
+    status, _, err = run(capsys, "audit", root, "--out", tmp_path / "other", "--corrections", root / "disc" / "000.png")
+    assert status == 2
+    assert "no table of corrections that can be read" in err
+    assert {path: path.read_bytes() for path in root.rglob("*.png")} == before
+
+
+def test_where_labels_cannot_be_checked_no_table_is_written(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = tmp_path / "photos"
+    shutil.copytree(photos, few)
+    for path in sorted((few / "disc").iterdir())[4:]:
+        path.unlink()
+    status, out, _ = run(capsys, "audit", few, "--out", tmp_path / "audit", "--apply")
+    assert status == 0
+    assert "'disc' has 4 different photos" in out
+    assert "the labels were not checked" in out
+    assert not (tmp_path / "audit" / "corrections.csv").exists()
 
 
 @pytest.mark.slow

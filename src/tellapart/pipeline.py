@@ -11,6 +11,7 @@ from tellapart.cross_validation import climb_in_folds
 from tellapart.demo.furniture_set import draw_furniture
 from tellapart.errors import OptionError
 from tellapart.files import cache_folder, make_folder, write_bytes, write_csv, write_json
+from tellapart.label_check import with_labels
 from tellapart.models import choice
 from tellapart.models.choice import Choice
 from tellapart.models.features import load_pretrained
@@ -19,10 +20,11 @@ from tellapart.models.task import Options
 from tellapart.photos.audit import Audit, audit
 from tellapart.photos.audit_files import write_audit
 from tellapart.photos.augment import examples
+from tellapart.photos.corrections import keep_table, scan_corrected
 from tellapart.photos.decode import decode
 from tellapart.photos.folds import Folds, check_folds, cut_into_folds
 from tellapart.photos.pixels import PixelSpec, to_pixels
-from tellapart.photos.scan import Photos, scan
+from tellapart.photos.scan import Photos
 from tellapart.photos.split import Split, check_share, split
 from tellapart.progress import Progress, Silent
 from tellapart.report.figures import augmentation
@@ -51,6 +53,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     epochs: int | None = None,
     budget: float = 300.0,
     trials: int = 30,
+    corrections: str | PathLike[str] | None = None,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Run:
@@ -73,6 +76,8 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
         epochs: A ceiling for every recipe.
         budget: Seconds that the search of `tuned` may take.
         trials: How many trials that search may make.
+        corrections: A table of labels to correct and photos to leave out, as `tellapart audit --apply`
+            proposes; the photos themselves are not touched.
         resume: Go on with the run that `out` holds.
         progress: Where to tell how far it is; silent without.
 
@@ -94,9 +99,10 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     _check_together(asked, folds)
 
     # Before the backbones: a wrong folder should not be told after a download.
-    found = scan(source, progress)
+    found = scan_corrected(source, corrections, progress)
     backbones = _backbones(asked, file, options, before, progress) if transfer else None
     audited = audit(found, progress, test_share=1.0 if folds else test_share)
+    audited = with_labels(audited, found, cache_folder(), progress)
     turns = cut_into_folds(found, audited.duplicates, n_folds=folds, seed=seed) if folds else None
     parts = turns.whole() if turns else split(found, test_share=test_share, seed=seed, duplicates=audited.duplicates)
     if transfer and backbones is None:
@@ -106,10 +112,12 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     settings = {"seed": seed, "test_share": test_share, "folds": folds, "image_size": image_size, "epochs": epochs}
     names = ",".join(backbones.names) if backbones else None
     same = {**settings, "backbone": names, "photos": found.fingerprint, "split": (turns or parts).fingerprint}
+    same["corrections"] = found.corrections.sha256 if found.corrections else None
     # The reason is kept for a run that goes on; it may well differ then, and need not be the same.
     claim(run, same if before else {**same, "why": backbones.why if backbones else None}, resume=resume)
     write_csv(run / "split.csv", ("path", "class", "part", "group"), (turns or parts).rows())
     write_audit(run, audited, found.root)
+    keep_table(run, corrections)
     _tell(found, parts, turns, progress)
     _tell_worst(audited, progress)
 
@@ -214,6 +222,9 @@ def _tell(photos: Photos, parts: Split, turns: Folds | None, progress: Progress)
         n_groups = len(set(parts.groups.values()))
         side = "in one fold" if turns else "on one side of the split"
         progress.note(f"{n_groups} groups of photos that belong together, each kept {side}")
+    if photos.corrections:
+        n_changed, n_left_out = len(photos.corrections.changed), len(photos.corrections.left_out)
+        progress.note(f"{counted(n_changed, 'label')} corrected, {counted(n_left_out, 'photo')} left out by hand")
     for item in photos.excluded[:10]:
         progress.note(f"left out: {item.path} ({item.reason})")
     if len(photos.excluded) > 10:

@@ -114,6 +114,7 @@ def _photos(climb: Climb) -> dict[str, Any]:
         "skipped": [asdict(item) for item in photos.skipped],
         "duplicate_groups": climb.split.duplicate_groups,
         "fingerprint": photos.fingerprint,
+        **({"corrections": photos.corrections.as_json()} if photos.corrections else {}),
     }
 
 

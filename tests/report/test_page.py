@@ -197,6 +197,18 @@ def test_a_long_list_of_files_is_cut(run: Path, tmp_path: Path) -> None:
     assert "and 50 more" in page.text
 
 
+def test_corrected_labels_are_told(run: Path, tmp_path: Path) -> None:
+    photos = json.loads((run / "results.json").read_text(encoding="utf-8"))["photos"]
+    changed = [{"path": f"{i}.jpg", "from": "bed", "to": "<b>sofa</b>"} for i in range(250)]
+    photos["corrections"] = {"file": "mine.csv", "sha256": "1" * 64, "changed": changed, "left_out": ["x.jpg"]}
+    page = Page(write_report(bare_copy(run, tmp_path / "corrected", photos=photos)))
+    assert "250 labels corrected and 1 photo left out by hand, as mine.csv says." in page.text
+    assert "249.jpg" not in page.text
+    assert "199.jpg: “bed” became “<b>sofa</b>”" in page.text
+    assert "x.jpg: left out" in page.text
+    assert "and more, all of them in results.json" in page.text
+
+
 def test_the_audit_of_the_run_stands_among_the_photos(run: Path, tmp_path: Path) -> None:
     target = bare_copy(run, tmp_path / "audited")
     write_audit_json(target)

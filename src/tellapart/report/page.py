@@ -6,7 +6,7 @@ import shlex
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tellapart import words
 from tellapart.errors import RunFolderError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # letters stay as large as those of the others.
 _PIXELS_PER_INCH = 72
 _WIDE_INCHES = 1.15 * INCHES
+_OF_OLDER_RUNS: Final[dict[str, Any]] = {"excluded": [], "skipped": [], "duplicate_groups": 0, "corrections": None}
 
 
 def write_report(run: Path, results: dict[str, Any] | None = None) -> Path:
@@ -97,7 +98,7 @@ def _trusted(text: str) -> str:
 def _context(run: RunFolder) -> dict[str, Any]:
     results = run.results
     split = run.table("split.csv")
-    photos: dict[str, Any] = {"excluded": [], "skipped": [], "duplicate_groups": 0, **results["photos"]}
+    photos: dict[str, Any] = {**_OF_OLDER_RUNS, **results["photos"]}
     trials = run.table("recipes", "tuned", "trials.csv")
     return {
         "results": results,
