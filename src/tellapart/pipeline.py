@@ -28,6 +28,7 @@ from tellapart.report.page import write_report
 from tellapart.report.style import save_figure
 from tellapart.results import put_together
 from tellapart.run import Run, check_free, claim, keep_apart, settings_of
+from tellapart.settings import settled
 from tellapart.weights.offline import forbid_network, offline
 from tellapart.words import counted
 
@@ -82,7 +83,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     options = Options(seed, image_size, epochs, None, None, budget, trials)
     _check(options, test_share)
     keep_apart(source, run)
-    transfer = any(recipe.transfer for recipe in chosen)
+    transfer, wanted = any(recipe.transfer for recipe in chosen), ",".join(recipe.name for recipe in chosen)
     file = Path(weights) if weights else None
     before = settings_of(run) if resume else {}
     asked = choice.read_names(backbone, file) if backbone is not None else None
@@ -101,6 +102,9 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     same = {**settings, "backbone": names, "photos": found.fingerprint, "split": parts.fingerprint}
     # The reason is kept for a run that goes on; it may well differ then, and need not be the same.
     claim(run, same if before else {**same, "why": backbones.why if backbones else None}, resume=resume)
+    write_csv(
+        run / "photos.csv", ("path", "class", "sha256"), ((one.path, one.label, one.content) for one in found.items)
+    )
     write_csv(run / "split.csv", ("path", "class", "part", "group"), parts.rows())
     write_audit(run, audited, found.root)
     _tell(found, parts, progress)
@@ -108,7 +112,8 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
 
     climb = Climb(found, parts, options, run, cache_folder(), progress, backbones)
     entries = [climb_step(recipe, climb) for recipe in chosen]
-    results = put_together(climb, chosen, entries)
+    given = {**settings, "recipes": wanted, "budget": budget, "trials": trials}
+    results = {**put_together(climb, chosen, entries), "settings": settled(source, file, backbones, given)}
 
     _draw_augmentation(climb)
     write_bytes(run / "model.onnx", (run / "recipes" / results["best"]["recipe"] / "model.onnx").read_bytes())
