@@ -201,6 +201,7 @@ def _verdict(recipes: list[RecipeAgain], *, same: bool) -> str:
 
 
 def _reasons(found: Reproduction, tuned: Mapping[str, Any] | None) -> list[str]:
+    cut_off = tuned["hyperparameters"].get("trials_cut_off", 0) if tuned else 0
     reasons = []
     if found.verdict != SAME:
         changed = [f"{len(paths)} {what}" for what, paths in found.photos.items() if paths]
@@ -211,9 +212,8 @@ def _reasons(found: Reproduction, tuned: Mapping[str, Any] | None) -> list[str]:
             f"the environment is not the same ({', '.join(found.environment)})": bool(found.environment),
         }
         reasons = [reason for reason, holds in told.items() if holds]
-        if not found.chosen.same:
+        if not found.chosen.same and all(recipe.near for recipe in found.recipes):
             reasons.append("the choice between recipes that are level goes by their seconds")
-    cut_off = tuned["hyperparameters"].get("trials_cut_off", 0) if tuned else 0
     if cut_off:
         reasons.append(
             "the time budget cut a trial of `tuned` off in the middle of its training, and no second run ends it at "
