@@ -32,6 +32,7 @@ from tellapart.report.page import write_report
 from tellapart.report.style import save_figure
 from tellapart.results import climb_once
 from tellapart.run import Run, check_free, claim, keep_apart, settings_of
+from tellapart.settings import settled
 from tellapart.weights.offline import forbid_network, offline
 from tellapart.words import counted
 
@@ -92,7 +93,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     options = Options(seed, image_size, epochs, None, None, budget, trials)
     _check(options, test_share, folds)
     keep_apart(source, run)
-    transfer = any(recipe.transfer for recipe in chosen)
+    transfer, wanted = any(recipe.transfer for recipe in chosen), ",".join(recipe.name for recipe in chosen)
     file = Path(weights) if weights else None
     before = settings_of(run) if resume else {}
     asked = choice.read_names(backbone, file) if backbone is not None else None
@@ -110,19 +111,19 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     if backbones is not None:
         chosen = on_backbones(chosen, backbones.backbones, backbones.weights)
     settings = {"seed": seed, "test_share": test_share, "folds": folds, "image_size": image_size, "epochs": epochs}
-    names = ",".join(backbones.names) if backbones else None
-    same = {**settings, "backbone": names, "photos": found.fingerprint, "split": (turns or parts).fingerprint}
-    same["corrections"] = found.corrections.sha256 if found.corrections else None
+    same = {**settings, **_fixed(found, turns or parts, backbones)}
     # The reason is kept for a run that goes on; it may well differ then, and need not be the same.
     claim(run, same if before else {**same, "why": backbones.why if backbones else None}, resume=resume)
-    write_csv(run / "split.csv", ("path", "class", "part", "group"), (turns or parts).rows())
-    write_audit(run, audited, found.root)
+    _write_down(run, found, audited, turns or parts)
     keep_table(run, corrections)
     _tell(found, parts, turns, progress)
     _tell_worst(audited, progress)
 
     climb = Climb(found, parts, options, run, cache_folder(), progress, backbones)
     results, model = climb_in_folds(chosen, climb, turns) if turns else climb_once(chosen, climb)
+    given = {**settings, "recipes": wanted, "budget": budget, "trials": trials}
+    given["corrections"] = str(corrections) if corrections is not None else None
+    results["settings"] = settled(source, file, backbones, given)
     _draw_augmentation(climb)
     write_bytes(run / "model.onnx", model.read_bytes())
     write_report(run, results)
@@ -186,6 +187,24 @@ def _backbones(
     for row in chosen.backbones:
         load_pretrained(row, options.image_size or row.image_size, chosen.weights[row.name])
     return chosen
+
+
+def _fixed(found: Photos, parts: Split | Folds, backbones: Choice | None) -> dict[str, Any]:
+    """What must be the same when a run goes on, beside the settings."""
+    return {
+        "backbone": ",".join(backbones.names) if backbones else None,
+        "photos": found.fingerprint,
+        "split": parts.fingerprint,
+        "corrections": found.corrections.sha256 if found.corrections else None,
+    }
+
+
+def _write_down(run: Path, found: Photos, audited: Audit, parts: Split | Folds) -> None:
+    """What is known of the photos before anything is trained."""
+    photos = ((photo.path, photo.label, photo.content) for photo in found.items)
+    write_csv(run / "photos.csv", ("path", "class", "sha256"), photos)
+    write_csv(run / "split.csv", ("path", "class", "part", "group"), parts.rows())
+    write_audit(run, audited, found.root)
 
 
 def _check(options: Options, test_share: float, folds: int | None) -> None:

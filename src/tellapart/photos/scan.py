@@ -104,6 +104,10 @@ class Photos:
         tally = Counter(photo.label for photo in self.items)
         return {label: tally[label] for label in self.classes}
 
+    def contents(self) -> list[tuple[str, str, str]]:
+        """Rows of photos.csv: path, class, SHA-256 of the file."""
+        return [(photo.path, photo.label, photo.content) for photo in self.items]
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 of labels and contents; names and order of the files do not matter."""
