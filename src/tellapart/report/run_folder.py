@@ -34,6 +34,9 @@ _OPTIONAL: dict[str, Any] = {
     "trainable_parameters": 0,
     "hyperparameters": {},
     "calibration": None,
+    "rejection": None,
+    "conformal": None,
+    "stranger": None,
 }
 REFIT = "Next: tellapart fit PHOTOS --out RUN --resume"
 
