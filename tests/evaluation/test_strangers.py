@@ -93,11 +93,11 @@ def test_features_that_are_all_alike_tell_nothing() -> None:
 def test_more_channels_than_photos_are_no_harm() -> None:
     generator = np.random.default_rng(0)
     labels = np.arange(30) % 3
-    spread = lambda n: generator.normal(size=(n, 200))  # noqa: E731
-    train = spread(30) + 3 * np.eye(3)[labels].repeat(67, axis=1)[:, :200]
-    found = fit_strangers(train, labels, spread(40) + 3 * np.eye(3)[np.arange(40) % 3].repeat(67, axis=1)[:, :200])
+    centres = 3 * np.eye(3).repeat(67, axis=1)[:, :200]
+    train = generator.normal(size=(30, 200)) + centres[labels]
+    found = fit_strangers(train, labels, generator.normal(size=(40, 200)) + centres[np.arange(40) % 3])
     assert found is not None
-    assert (found.scores(spread(100) + 10) > 1).all()
+    assert (found.scores(generator.normal(size=(100, 200)) + 10) > 1).all()
 
 
 def test_what_the_file_and_the_results_say() -> None:

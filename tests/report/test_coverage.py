@@ -74,7 +74,7 @@ def test_what_not_sure_buys_is_told() -> None:
 
 
 def test_the_sets_are_told() -> None:
-    sets = {"level": 0.9, "quantile": 0.7, "n": 160, "coverage": 0.91, "mean_size": 1.34}
+    sets: dict[str, Any] = {"level": 0.9, "quantile": 0.7, "n": 160, "coverage": 0.91, "mean_size": 1.34}
     sets |= {"coverage_low": 0.86, "coverage_high": 0.94, "sizes": [140, 50, 10]}
     assert sentences(conformal=sets) == [
         "If it may name several classes, for 90 % of the photos: the set holds the right class for 91 % of the test "
