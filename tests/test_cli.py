@@ -245,6 +245,25 @@ def test_predict_prints_writes_and_names_what_it_cannot_read(
 
 
 @pytest.mark.slow
+def test_predict_may_be_not_sure_or_name_several(
+    photos: Path, finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = run(capsys, "predict", finished, photos / "disc", "--reject", 0.9, "--sets", "--json")
+    assert status == 0
+    assert "--reject 0.9: it answers" in err
+    records = [json.loads(line) for line in out.splitlines()]
+    assert {"answer", "set", "stranger"} <= set(records[0])
+    status, out, _ = run(capsys, "predict", finished, photos / "disc", "--sets")
+    assert out.count("; may be ") == 8
+    for rate, told in ((0.001, "cannot be promised"), (3, "over 0 and under 1")):
+        status, out, err = run(capsys, "predict", finished, photos / "disc", "--reject", rate)
+        assert (status, out) == (2, "")
+        assert told in err
+        assert "Next: --reject" in err
+        assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
 def test_predict_loads_no_training_framework(photos: Path, finished: Path) -> None:
     script = (
         "import sys; from tellapart import load; "

@@ -30,7 +30,7 @@ def test_all_figures_are_drawn_and_drawn_alike_again(run: Path) -> None:
 def test_only_what_the_data_allow_is_drawn(run: Path, tmp_path: Path) -> None:
     shutil.copy(run / "results.json", tmp_path / "results.json")
     drawn = {path.stem.split("_")[0] for path in figures.draw_figures(read_run(tmp_path))}
-    assert drawn == {"ladder", "confusion", "reliability"}
+    assert drawn == {"ladder", "confusion", "reliability", "coverage"}
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:

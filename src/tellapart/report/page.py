@@ -12,6 +12,7 @@ from tellapart import words
 from tellapart.errors import RunFolderError
 from tellapart.files import write_bytes
 from tellapart.report import facts
+from tellapart.report.coverage import about_doubts
 from tellapart.report.figures import draw_figures
 from tellapart.report.findings import read_findings
 from tellapart.report.run_folder import REFIT, RunFolder, checked, read_run
@@ -153,6 +154,9 @@ def _step(run: RunFolder, recipe: dict[str, Any]) -> dict[str, Any]:
         "confusion": confusion,
         "reliability": _picture(run, f"reliability_{name}"),
         "about_calibration": facts.about_calibration(recipe["calibration"]) if recipe["calibration"] else "",
+        "coverage": _picture(run, f"coverage_{name}"),
+        "about_doubts": about_doubts(recipe),
+        "rejection": recipe["rejection"],
         "large_matrix": confusion is not None and confusion["wide"],
         "settings": _flat(recipe["hyperparameters"] or {}),
     }
