@@ -61,8 +61,9 @@ def test_folds_and_corrections_are_made_again(tmp_path: Path) -> None:
     photos = draw_shapes(tmp_path / "photos", per_class=7)
     table = tmp_path / "edited.csv"
     table.write_text("path,class,proposed\ndisc/000.png,disc,frame\ndisc/001.png,disc,-\n")
-    settings = {"recipes": "majority,baseline", "folds": 3, "image_size": 32, "epochs": 1, "corrections": table}
-    run = ta.fit(photos, tmp_path / "run", **settings)
+    run = ta.fit(
+        photos, tmp_path / "run", recipes="majority,baseline", folds=3, image_size=32, epochs=1, corrections=table
+    )
     table.unlink()  # the run keeps a copy
     again = reproduce(run.folder)
     assert again.verdict == SAME

@@ -121,8 +121,8 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
 
     climb = Climb(found, parts, options, run, cache_folder(), progress, backbones)
     results, model = climb_in_folds(chosen, climb, turns) if turns else climb_once(chosen, climb)
-    given = {**settings, "recipes": wanted, "budget": budget, "trials": trials}
-    given["corrections"] = str(corrections) if corrections is not None else None
+    table = str(Path(corrections).resolve()) if corrections is not None else None
+    given = {**settings, "recipes": wanted, "budget": budget, "trials": trials, "corrections": table}
     results["settings"] = settled(source, file, backbones, given)
     _draw_augmentation(climb)
     write_bytes(run / "model.onnx", model.read_bytes())
