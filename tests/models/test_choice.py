@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_set import COLOURS, QUIET, draw_set, photos_of
+from tiny_set import COLOURS, QUIET, draw_set, noise, photos_of
 
 from as_user import Notes
 from tellapart.errors import OptionError, StorageError, UnknownNameError, WeightsError
@@ -80,14 +80,6 @@ def test_a_file_beside_the_built_in_backbone_is_that_of_the_other(tmp_path: Path
 def test_a_file_is_of_one_backbone_that_is_named(asked: str) -> None:
     with pytest.raises(OptionError, match=r"'.*'\. Next: tellapart weights add file\.h5, and no --weights"):
         read_names(asked, Path("file.h5"))
-
-
-def noise(n: int, spread: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    generator = np.random.default_rng(seed)
-    labels = np.arange(n) % 2
-    features = generator.normal(size=(n, 6))
-    features[:, 0] += spread * labels
-    return features, labels
 
 
 def photos(per_class: int = 30) -> list[Photo]:
