@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_set import COLOURS, QUIET, draw_set, noise, photos_of
+from tiny_set import COLOURS, QUIET, draw_set, photos_of
 
 from as_user import Notes
 from tellapart.errors import OptionError, StorageError, UnknownNameError, WeightsError
