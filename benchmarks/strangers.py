@@ -7,7 +7,8 @@ for all photos of the other folder: once as the photos are, and once with all of
 the same longest side and JPEG quality, so that sharpness cannot tell them. Beside the output
 `stranger` stands its plain rival, 1 less the confidence. Recipes whose file has no such output
 are measured by the same distance on the input of their last layer. At the end the hard case: one
-class of each folder at a time is left out and becomes the strangers (frozen `pocket`, no head).
+class of each folder at a time is left out and becomes the strangers (frozen `pocket`, no head); and,
+with `--splits N`, how much false alarms and finds vary with the split.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from tellapart.files import cache_folder, read_csv
 from tellapart.models.choice import built_in_features
 from tellapart.photos.batches import label_numbers
 from tellapart.photos.decode import decode
+from tellapart.photos.duplicates import find_duplicates
 from tellapart.photos.pixels import to_pixels
 from tellapart.photos.scan import Photos, scan
 from tellapart.photos.split import split
@@ -55,11 +57,16 @@ class Scores:
         truth = np.repeat([0, 1], [len(self.test), len(self.strangers)])
         auroc = roc_auc_score(truth, np.concatenate([self.test, self.strangers]))
         told = [str(len(self.test)), str(len(self.strangers)), f"{auroc:.4f}"]
+        return " | ".join(told + [f"{share:.1%}" for share in self.at_quantiles()])
+
+    def at_quantiles(self) -> list[float]:
+        """False alarms and finds at each quantile of validation."""
+        shares = []
         for quantile in QUANTILES:
             place = min(math.ceil((len(self.valid) + 1) * quantile), len(self.valid))
             threshold = np.sort(self.valid)[place - 1]
-            told += [f"{np.mean(some > threshold):.1%}" for some in (self.test, self.strangers)]
-        return " | ".join(told)
+            shares += [float(np.mean(some > threshold)) for some in (self.test, self.strangers)]
+        return shares
 
 
 def reduced(folder: Path, target: Path) -> Path:
@@ -126,6 +133,26 @@ def left_out(folder: Path) -> Iterator[tuple[str, Scores]]:
             yield label, found
 
 
+def over_splits(known: Path, strangers: Path, n_splits: int) -> str:
+    """False alarms and finds over so many splits, at each quantile: mean, lowest and highest."""
+    photos, others = scan(known), scan(strangers)
+    own, strange = (
+        built_in_features(found.root, found.items, cache=cache_folder(), progress=Silent())
+        for found in (photos, others)
+    )
+    of_photo = dict(zip((photo.path for photo in photos.items), own, strict=True))
+    duplicates = find_duplicates(photos.items)
+    rows = []
+    for seed in range(n_splits):
+        parts = split(photos, seed=seed, duplicates=duplicates)
+        groups = parts.train, parts.valid, parts.test.open_for_evaluation()
+        train, valid, test = (np.stack([of_photo[photo.path] for photo in some]) for some in groups)
+        found = scored(fit_strangers(train, label_numbers(parts.train, photos.classes), valid), (valid, test, strange))
+        rows.append([] if found is None else found.at_quantiles())
+    told = (f"{np.mean(column):.1%} ({min(column):.1%} to {max(column):.1%})" for column in zip(*rows, strict=True))
+    return f"| {known.name} | {strangers.name} | {n_splits} | {' | '.join(told)} |\n"
+
+
 def compare(folders: Sequence[Path], how: str, options: argparse.Namespace) -> None:
     """Print the rows of both directions."""
     for known, strangers in (folders, folders[::-1]):
@@ -156,6 +183,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--recipes", default="bottleneck")
     parser.add_argument("--backbone", default="pocket")
+    parser.add_argument("--splits", type=int, default=0)
     options = parser.parse_args()
     say(HEAD)
     compare(options.folders, "as they are", options)
@@ -168,6 +196,11 @@ def main() -> None:
         for label, found in left_out(folder):
             row = f"{folder.name} without {label} | {label} | as they are | frozen pocket | stranger"
             say(f"| {row} | {found.cells()} |\n")
+    if options.splits:
+        say("\n| known | strangers | splits | false alarms at 95 % | caught | at 99 % | caught |\n")
+        say("|---|---|---|---|---|---|---|\n")
+        for known, strangers in (options.folders, options.folders[::-1]):
+            say(over_splits(known, strangers, options.splits))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def test_all_figures_are_drawn_and_drawn_alike_again(run: Path) -> None:
     written = figures.draw_figures(read_run(run))
     trained = ["augmented", "baseline", "bottleneck", "deeper", "finetuned", "tuned"]
     wanted = {f"curves_{name}" for name in trained} | {f"confusion_{name}" for name in [*trained, "majority"]}
-    wanted |= {f"reliability_{name}" for name in trained}
+    wanted |= {f"{kind}_{name}" for name in trained for kind in ("reliability", "coverage")}
     assert {path.stem for path in written} == wanted | {"ladder", "tuning_history", "tuning_importance"}
     first = [path.read_bytes() for path in written]
     assert first == [path.read_bytes() for path in figures.draw_figures(read_run(run))]
