@@ -158,7 +158,7 @@ def compare(folders: Sequence[Path], how: str, options: argparse.Namespace) -> N
     for known, strangers in (folders, folders[::-1]):
         run = options.out / f"{known.name}-{how.replace(' ', '-')}"
         if not (run / "results.json").exists():
-            tellapart.fit(known, run, recipes=options.recipes, backbone=options.backbone)
+            tellapart.fit(known, run, recipes=options.recipes, backbone=options.backbone, weights=options.weights)
         places = places_of(run, known, strangers)
         for recipe in options.recipes.split(","):
             model = tellapart.load(run / "recipes" / recipe)
@@ -183,6 +183,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--recipes", default="bottleneck")
     parser.add_argument("--backbone", default="pocket")
+    parser.add_argument("--weights", type=Path)
     parser.add_argument("--splits", type=int, default=0)
     options = parser.parse_args()
     say(HEAD)
