@@ -16,7 +16,7 @@ MOST_LINES, MOST_FUNCTION_LINES = 350, 50
 # What a clean process may load to answer `tellapart --help`: nothing that computes.
 HEAVY = {
     "numpy", "PIL", "scipy", "sklearn", "matplotlib", "jinja2", "onnx", "onnxruntime",
-    "keras", "tensorflow", "torch", "jax", "optuna", "safetensors",
+    "keras", "tensorflow", "torch", "jax", "optuna", "safetensors", "cleanlab", "pandas",
 }  # fmt: skip
 
 

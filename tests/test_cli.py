@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -119,15 +120,46 @@ def test_audit_prints_a_table_or_json_and_leaves_a_page(
     assert "There is no folder" in err
 
 
-def test_audit_needs_no_training_framework(photos: Path, tmp_path: Path) -> None:
-    script = (
-        "import sys; from tellapart.inspection import inspect_photos; "
-        "inspect_photos(sys.argv[1], sys.argv[2]); "
-        "print(sorted({'keras', 'tensorflow', 'torch', 'onnx'} & set(sys.modules)))"
-    )
-    words = [sys.executable, "-c", script, str(photos), str(tmp_path / "audit")]
-    result = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"
+@pytest.mark.slow
+def test_wrong_labels_are_listed_in_a_table_and_the_table_is_applied(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = draw_shapes(tmp_path / "photos", per_class=30)
+    (root / "frame" / "000.png").rename(root / "disc" / "a frame.png")
+    before = {path: path.read_bytes() for path in root.rglob("*.png")}
+    status, out, _ = run(capsys, "audit", root, "--out", tmp_path / "audit", "--apply")
+    assert status == 0
+    assert "may have a wrong label" in out
+    file = tmp_path / "audit" / "corrections.csv"
+    assert f"Next: tellapart fit PHOTOS --out RUN --corrections {file}" in out
+    rows = file.read_text(encoding="utf-8").splitlines()
+    assert rows[0] == "path,class,proposed,suspicion"
+    assert rows[1].startswith("disc/a frame.png,disc,frame,0.9")
+    status, _, err = run(capsys, "audit", root, "--out", tmp_path / "audit", "--apply")
+    assert status == 2
+    assert "is there already, and may have been edited" in err
+    words = ["--out", tmp_path / "again", "--corrections", file, "--json"]
+    status, out, _ = run(capsys, "audit", root, *words)
+    assert status == 0
+    assert "wrong-label" not in {finding["kind"] for finding in json.loads(out)["findings"]}
+    status, _, err = run(capsys, "audit", root, "--out", tmp_path / "other", "--corrections", root / "disc" / "000.png")
+    assert status == 2
+    assert "no table of corrections that can be read" in err
+    assert {path: path.read_bytes() for path in root.rglob("*.png")} == before
+
+
+def test_where_labels_cannot_be_checked_no_table_is_written(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = tmp_path / "photos"
+    shutil.copytree(photos, few)
+    for path in sorted((few / "disc").iterdir())[4:]:
+        path.unlink()
+    status, out, _ = run(capsys, "audit", few, "--out", tmp_path / "audit", "--apply")
+    assert status == 0
+    assert "'disc' has 4 different photos" in out
+    assert "the labels were not checked" in out
+    assert not (tmp_path / "audit" / "corrections.csv").exists()
 
 
 @pytest.mark.slow
@@ -210,6 +242,25 @@ def test_predict_prints_writes_and_names_what_it_cannot_read(
     status, _, err = run(capsys, "predict", good, good)
     assert status == 2
     assert "is not a model that can be run" in err
+
+
+@pytest.mark.slow
+def test_predict_may_be_not_sure_or_name_several(
+    photos: Path, finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = run(capsys, "predict", finished, photos / "disc", "--reject", 0.9, "--sets", "--json")
+    assert status == 0
+    assert "--reject 0.9: it answers" in err
+    records = [json.loads(line) for line in out.splitlines()]
+    assert {"answer", "set", "stranger"} <= set(records[0])
+    status, out, _ = run(capsys, "predict", finished, photos / "disc", "--sets")
+    assert out.count("; may be ") == 8
+    for rate, told in ((0.001, "cannot be promised"), (3, "over 0 and under 1")):
+        status, out, err = run(capsys, "predict", finished, photos / "disc", "--reject", rate)
+        assert (status, out) == (2, "")
+        assert told in err
+        assert "Next: --reject" in err
+        assert len(err.strip().splitlines()) == 1
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """One step: trained, exported, asked once for the test photos, written; read when it is done."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from tellapart.errors import TellapartError
 from tellapart.evaluation.calibration import scaled
 from tellapart.evaluation.metrics import expected_calibration_error, score
 from tellapart.files import cache_folder, read_csv
+from tellapart.models import pocket
+from tellapart.models.backbones import find_backbone
 from tellapart.models.recipes import RECIPES, fit_recipe
 from tellapart.models.task import Fitted, Options
 from tellapart.photos.scan import scan
@@ -72,6 +75,37 @@ def test_the_model_is_calibrated_and_all_figures_are_those_with_the_temperature(
     shares = np.array([[float(row[label]) for label in CLASSES] for row in valid])
     kept = score(np.array([CLASSES.index(row["class"]) for row in valid]), shares)
     assert entry["valid"]["log_loss"] == pytest.approx(kept.log_loss) == pytest.approx(told["valid_log_loss_after"])
+
+
+def test_doubts_are_found_on_validation_and_measured_on_test(shared_climb: Climb) -> None:
+    entry = climb_step(RECIPES["baseline"], shared_climb)
+    model = load(shared_climb.run / "recipes" / "baseline" / "model.onnx")
+    n_valid = len(shared_climb.split.valid)
+    assert (entry["rejection"]["n_valid"], entry["rejection"]["n"]) == (n_valid, 6)
+    assert entry["rejection"]["curve"][-1]["error"] == pytest.approx(1 - entry["test"]["accuracy"])
+    assert sum(entry["conformal"]["sizes"]) == 6
+    assert entry["stranger"]["threshold"] is None  # its own features do not tell
+    assert entry["stranger"]["why"]
+    for name, kept in (("conformal", ("level", "quantile", "n")), ("stranger", ("threshold", "why"))):
+        assert {field: entry[name][field] for field in kept} == model.passport[name]
+    assert model.passport["rejection"]["n"] == n_valid
+    assert model.doubts.thresholds is not None
+
+
+@pytest.mark.slow
+def test_a_step_on_a_backbone_tells_strangers(shared_climb: Climb) -> None:
+    recipe = replace(RECIPES["bottleneck"], backbone=find_backbone("pocket"), weights=pocket.FILE)
+    entry = climb_step(recipe, shared_climb)
+    model = load(shared_climb.run / "recipes" / "bottleneck" / "model.onnx")
+    told = entry["stranger"]
+    assert (told["threshold"], told["n_test"]) == (1.0, 6)
+    assert model.passport["stranger"] == {name: told[name] for name in ("threshold", "why", "quantile", "n")}
+    paths = [shared_climb.photos.root / photo.path for photo in shared_climb.split.test.open_for_evaluation()]
+    strange = [answer.stranger or 0 for answer in model.answers(paths)]
+    assert sum(score > 1 for score in strange) == told["false_alarms"]
+    valid = model.answers([shared_climb.photos.root / photo.path for photo in shared_climb.split.valid])
+    # The threshold is the largest of so few validation photos, up to the half precision of kept features.
+    assert max(answer.stranger or 0 for answer in valid) == pytest.approx(1, abs=0.02)
 
 
 def test_a_step_of_an_early_version_without_answers_to_validation_is_done_again(

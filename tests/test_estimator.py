@@ -124,6 +124,27 @@ def test_it_learns_and_answers(fitted: ImageClassifier, photos: tuple[list[str],
     assert is_classifier(fitted)
 
 
+def test_its_model_file_knows_its_doubts(fitted: ImageClassifier, photos: tuple[list[str], list[str]]) -> None:
+    doubts = fitted.model_.doubts
+    assert doubts.thresholds is not None
+    assert doubts.thresholds.n == fitted.model_.passport["conformal"]["n"]
+    assert doubts.stranger is None
+    least = doubts.thresholds.least
+    answers = list(fitted.model_.answers(photos[0], reject=least))
+    assert {answer.answer for answer in answers} <= {*fitted.classes_, "not sure"}
+    assert all(answer.set for answer in answers)
+
+
+@pytest.mark.slow
+def test_on_a_backbone_it_tells_strangers(photos: tuple[list[str], list[str]], tmp_path: Path) -> None:
+    paths, labels = photos
+    model = classifier(recipe="bottleneck", backbone="pocket", epochs=2).fit(paths, labels).model_
+    strange = save(Image.fromarray(np.tile(np.arange(0, 256, 8, dtype=np.uint8), (32, 1))), tmp_path / "ramp.png")
+    answers = list(model.answers([*paths, strange]))
+    assert answers[-1].answer == "none of these"
+    assert sum(answer.answer == "none of these" for answer in answers[:-1]) <= 3
+
+
 def test_paths_may_come_in_any_shape(fitted: ImageClassifier, photos: tuple[list[str], list[str]]) -> None:
     some = photos[0][:5]
     expected = fitted.predict_proba(some).tobytes()

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from photo_maker import class_folders
-from tellapart.errors import OptionError, PhotosError, RunFolderError
+from tellapart.errors import MissingExtraError, OptionError, PhotosError, RunFolderError
 from tellapart.inspection import inspect_photos
 
 
@@ -36,6 +36,28 @@ def test_other_folders_are_left_alone(photos: Path, tmp_path: Path) -> None:
     (out / "run.json").write_text("{}")
     with pytest.raises(RunFolderError, match="holds a run"):
         inspect_photos(photos, out)
+
+
+def test_a_table_that_was_edited_stops_the_audit_before_anything_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "audit.html").write_text("of an earlier audit")
+    (tmp_path / "out" / "corrections.csv").write_text("edited")
+    with pytest.raises(RunFolderError, match=r"corrections\.csv is there already"):
+        inspect_photos(tmp_path / "no such folder", tmp_path / "out", apply=True)
+    assert (tmp_path / "out" / "corrections.csv").read_text() == "edited"
+
+
+def test_a_table_without_cleanlab_stops_with_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tellapart.evaluation.labels.find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match=r"tellapart\[labels\]"):
+        inspect_photos(tmp_path / "no such folder", tmp_path / "out", apply=True)
+
+
+def test_an_audit_of_corrected_photos_counts_them_so(photos: Path, tmp_path: Path) -> None:
+    table = tmp_path / "mine.csv"
+    table.write_text("path,class,proposed\nchair/000.png,chair,table\nchair/001.png,chair,-\n", encoding="utf-8")
+    audited = inspect_photos(photos, tmp_path / "out", corrections=table)
+    assert {size.label: size.photos for size in audited.classes} == {"chair": 4, "table": 7}
 
 
 def test_a_share_out_of_range_is_told_before_anything_is_opened(tmp_path: Path) -> None:

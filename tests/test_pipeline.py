@@ -94,9 +94,22 @@ def test_the_run_begins_with_an_audit(whole: ta.Run) -> None:
     assert kinds["duplicates"] == ["disc/000.png", "disc/copy of 000.png"]
     assert kinds["unreadable"] == ["frame/broken.jpg"]
     assert "disc/000.png" in audit["thumbnails"]
+    assert audit["labels_checked"] == len(read_csv(whole.folder / "split.csv"))
+    assert audit["labels"]
+    assert "corrections" not in whole.results["photos"]
     page = (whole.folder / "report.html").read_text(encoding="utf-8")
     assert "show 1 picture more than once" in page
     assert "data:image/jpeg;base64," in page
+
+
+def test_the_run_says_whether_more_photos_would_help(whole: ta.Run) -> None:
+    curve, naive = whole.results["learning_curve"], whole.results["naive"]
+    assert curve["features"] == "pocket"
+    assert curve["photos"] == whole.results["split"]["train"] + whole.results["split"]["valid"]
+    assert naive is None or naive["groups"] == 1
+    page = (whole.folder / "report.html").read_text(encoding="utf-8")
+    assert "Would more photos help?" in page
+    assert bool(curve["sizes"]) == (whole.folder / "figures" / "learning_curve.png").is_file()
 
 
 def test_lessons_speak_of_training_and_test(whole: ta.Run) -> None:
@@ -160,6 +173,34 @@ def test_resume_trains_only_what_is_missing(place: Path, tmp_path: Path, monkeyp
     assert trained == ["deeper"]
     assert (out / "recipes" / "baseline" / "model.onnx").read_bytes() == before
     assert first.results["recipes"][1]["test"] == second.results["recipes"][1]["test"]
+
+
+def test_labels_are_corrected_before_the_split_and_the_run_tells_it(place: Path, tmp_path: Path, shared: Path) -> None:
+    table = tmp_path / "mine.csv"
+    table.write_text("path,class,proposed\ndisc/001.png,disc,frame\ndisc/002.png,disc,-\n", encoding="utf-8")
+    notes = Notes()
+    run = climb(place, tmp_path / "run", recipes="majority", corrections=table, progress=notes)
+    photos = run.results["photos"]
+    assert photos["corrections"]["file"] == "mine.csv"
+    assert photos["corrections"]["changed"] == [{"path": "disc/001.png", "from": "disc", "to": "frame"}]
+    assert photos["corrections"]["left_out"] == ["disc/002.png"]
+    labels = {row["path"]: row["class"] for row in read_csv(run.folder / "split.csv")}
+    assert labels["disc/001.png"] == "frame"
+    assert "disc/002.png" not in labels
+    assert "1 label corrected, 1 photo left out by hand" in notes.lines
+    assert "1 label corrected and 1 photo left out by hand" in (run.folder / "report.html").read_text(encoding="utf-8")
+    settings = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))["settings"]
+    assert settings["corrections"] == photos["corrections"]["sha256"]
+    check = shared / "contract" / "check_run.py"
+    subprocess.run([sys.executable, check, run.folder], check=True)
+    kept = run.folder / "corrections.csv"
+    assert kept.read_bytes() == table.read_bytes()
+    again = climb(place, run.folder, recipes="majority", corrections=kept, resume=True)
+    assert again.results["photos"]["corrections"]["changed"] == photos["corrections"]["changed"]
+    table.write_text("path,class,proposed\ndisc/001.png,disc,\n", encoding="utf-8")
+    for other in (table, None):
+        with pytest.raises(RunFolderError, match="corrections was"):
+            climb(place, run.folder, recipes="majority", corrections=other, resume=True)
 
 
 def watch(monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -1,5 +1,6 @@
 """results.json: what stands in it besides the figures of the steps."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -27,3 +28,9 @@ def test_the_environment_names_versions_and_no_path(monkeypatch: pytest.MonkeyPa
     assert told["backend"] == "tensorflow"
     assert told["packages"]["numpy"]
     assert "/" not in str(told)
+
+
+def test_the_environment_names_what_sums_depend_on() -> None:
+    told = environment()
+    assert told["cores"] == len(os.sched_getaffinity(0)) >= 1
+    assert told["processor"]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from tellapart import cli_weights
+from tellapart import cli_reproduce, cli_weights
 from tellapart.cli_weights import INTERRUPTED, Offline
 from tellapart.errors import MissingExtraError, OptionError, TellapartError, UserError
 from tellapart.weights.offline import forbid_network, offline
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 
 app.add_typer(cli_weights.app, name="weights")
+app.command()(cli_reproduce.reproduce)
 
 Out = Annotated[Path, typer.Option("--out", help="The run folder; it must be new, or use --resume.")]
 
@@ -46,6 +47,7 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
     epochs: Annotated[int | None, typer.Option(help="A ceiling for every recipe.")] = None,
     budget: Annotated[str, typer.Option(help="Time for the search of `tuned`: 90s, 5m, 1h.")] = "5m",
     trials: Annotated[int, typer.Option(help="Trials of that search, at most.")] = 30,
+    corrections: Annotated[Path | None, typer.Option(help="A table of corrected labels: audit --apply.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     no_network: Offline = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
@@ -71,6 +73,7 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
         epochs=epochs,
         budget=seconds,
         trials=trials,
+        corrections=corrections,
         resume=resume,
         progress=Terminal(),
     )
@@ -82,6 +85,8 @@ def audit(
     photos: Annotated[Path, typer.Argument(help="A folder with one sub-folder of photos per class, or a CSV file.")],
     out: Annotated[Path, typer.Option("--out", help="A folder for audit.json and audit.html.")],
     test_share: Annotated[float, typer.Option(help="Share of each class that a test would set aside.")] = 0.2,
+    apply: Annotated[bool, typer.Option("--apply", help="Write DIR/corrections.csv; no photo is touched.")] = False,
+    corrections: Annotated[Path | None, typer.Option(help="Such a table, applied before the audit.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print audit.json.")] = False,
 ) -> None:
     """Tell what is wrong with a folder of photos, before anything is trained."""
@@ -89,12 +94,16 @@ def audit(
     from tellapart.inspection import inspect_photos
 
     heed_interrupts()
-    audited = inspect_photos(photos, out, test_share=test_share, progress=Terminal())
+    audited = inspect_photos(
+        photos, out, test_share=test_share, apply=apply, corrections=corrections, progress=Terminal()
+    )
     if as_json:
         typer.echo(json.dumps(audited.as_json(), ensure_ascii=False))
         return
     print_findings([(finding.severity, finding.what, finding.advice) for finding in audited.findings])
     typer.echo(f"Page: {out / 'audit.html'}")
+    if apply:
+        _print_corrections(out / "corrections.csv", audited)
 
 
 @app.command()
@@ -173,6 +182,15 @@ def read_duration(text: str) -> float:
     if not match:
         raise OptionError(f"A time of '{text}'. Accepted: 90s, 5m, 1h.")
     return float(match[1]) * _UNITS[match[2]]
+
+
+def _print_corrections(file: Path, audited: Any) -> None:
+    if not audited.labels.photos:
+        typer.echo(f"No {file}: the labels were not checked; the reason stands above.")
+        return
+    proposed, listed = len(audited.labels.probable), len(audited.labels.suspects)
+    typer.echo(f"Corrections: {file} proposes {proposed} of {listed} rows. Look at each photo, and edit the table.")
+    typer.echo(f"Next: tellapart fit PHOTOS --out RUN --corrections {file}")
 
 
 def _print_run(run: Any, as_json: bool) -> None:

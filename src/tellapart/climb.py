@@ -12,7 +12,7 @@ import numpy as np
 from tellapart.answer_tables import TEST, VALID, AnswerTable, write_answers
 from tellapart.deploy.doubts import doubts_of
 from tellapart.deploy.export import Answers, answer_both, calibrated, stamp
-from tellapart.deploy.strangers import strangers_of, with_strangers
+from tellapart.deploy.stranger_output import strangers_of, with_strangers
 from tellapart.evaluation.calibration import Temperature, calibration, fit_temperature, scaled
 from tellapart.evaluation.conformal import conformal
 from tellapart.evaluation.intervals import group_numbers

@@ -30,7 +30,7 @@ from tellapart.results import put_together
 
 # What a round leaves for the report beside its answers; the first round's stand for all.
 _SHOWN: Final = ("history.csv", "trials.csv", "importance.csv")
-
+_OF_SEARCH: Final = ("trials", "trials_cut_off")
 _TOUCHED: Final = (
     "Each photo validated in one round and was tested in another, so that the choice is not quite free of the photos "
     "that it is judged by; the score of the whole procedure is."
@@ -194,6 +194,7 @@ def _told(entry: dict[str, Any]) -> dict[str, Any]:
         "epochs": entry["epochs"],
         "best_epoch": entry["best_epoch"],
         "temperature": entry["calibration"]["temperature"],
+        **{name: entry["hyperparameters"][name] for name in _OF_SEARCH if name in entry["hyperparameters"]},
         "seconds": entry["seconds"]["total"],
     }
 

@@ -112,7 +112,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Train, export and load the model; what needs a training framework is imported here."""
         from tellapart.deploy.doubts import doubts_of
         from tellapart.deploy.export import calibrated, stamp
-        from tellapart.deploy.strangers import strangers_of, with_strangers
+        from tellapart.deploy.stranger_output import strangers_of, with_strangers
         from tellapart.evaluation.calibration import fit_temperature, scaled
         from tellapart.models.choice import resolve
         from tellapart.models.onnx_export import to_onnx

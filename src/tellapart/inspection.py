@@ -1,12 +1,19 @@
-"""An audit by itself: photos in, a folder with findings out. It needs no training framework."""
+"""An audit by itself: photos in, a folder with findings out.
+
+Labels are checked with the features of a network; where no training framework
+is installed all else is audited all the same, and a note says so.
+"""
 
 from os import PathLike
 from pathlib import Path
 
 from tellapart.errors import RunFolderError
+from tellapart.evaluation.labels import check_installed
+from tellapart.files import cache_folder
+from tellapart.label_check import with_labels
 from tellapart.photos.audit import Audit, audit
 from tellapart.photos.audit_files import write_audit
-from tellapart.photos.scan import scan
+from tellapart.photos.corrections import check_unwritten, scan_corrected, write_corrections
 from tellapart.photos.split import check_share
 from tellapart.progress import Progress, Silent
 from tellapart.report.audit_page import write_audit_page
@@ -18,6 +25,8 @@ def inspect_photos(
     out: str | PathLike[str],
     *,
     test_share: float = 0.2,
+    apply: bool = False,
+    corrections: str | PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Audit:
     """Audit a folder of photos, and write audit.json and audit.html.
@@ -26,6 +35,8 @@ def inspect_photos(
         photos: As for `fit`; nothing in it is changed.
         out: A new folder, or one of an earlier audit, which is replaced.
         test_share: Share of each class that a test would set aside, 0.05 to 0.5.
+        apply: Also write corrections.csv, a table of labels to correct. No photo is touched.
+        corrections: Such a table, edited or not, which is applied before the audit.
         progress: Where to tell how far it is; silent without.
 
     Raises:
@@ -39,8 +50,13 @@ def inspect_photos(
         check_free(folder)
     elif (folder / "run.json").is_file():
         raise RunFolderError(f"{folder} holds a run, which has its own audit. Next: another folder with --out")
-    found = scan(source, progress)
-    audited = audit(found, progress, test_share=test_share)
+    if apply:
+        check_installed()
+        check_unwritten(folder)
+    found = scan_corrected(source, corrections, progress)
+    audited = with_labels(audit(found, progress, test_share=test_share), found, cache_folder(), progress)
     write_audit(folder, audited, found.root)
     write_audit_page(folder)
+    if apply and audited.labels.photos:
+        write_corrections(folder, audited.labels.suspects, found.corrections)
     return audited

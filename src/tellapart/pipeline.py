@@ -11,6 +11,7 @@ from tellapart.cross_validation import climb_in_folds
 from tellapart.demo.furniture_set import draw_furniture
 from tellapart.errors import OptionError
 from tellapart.files import cache_folder, make_folder, write_bytes, write_csv, write_json
+from tellapart.label_check import with_labels
 from tellapart.models import choice
 from tellapart.models.choice import Choice
 from tellapart.models.features import load_pretrained
@@ -20,10 +21,11 @@ from tellapart.more_photos import about_more_photos
 from tellapart.photos.audit import Audit, audit
 from tellapart.photos.audit_files import write_audit
 from tellapart.photos.augment import examples
+from tellapart.photos.corrections import keep_table, scan_corrected
 from tellapart.photos.decode import decode
 from tellapart.photos.folds import Folds, check_folds, cut_into_folds
 from tellapart.photos.pixels import PixelSpec, to_pixels
-from tellapart.photos.scan import Photos, scan
+from tellapart.photos.scan import Photos
 from tellapart.photos.split import Split, check_share, split
 from tellapart.progress import Progress, Silent
 from tellapart.report.figures import augmentation
@@ -31,6 +33,7 @@ from tellapart.report.page import write_report
 from tellapart.report.style import save_figure
 from tellapart.results import climb_once
 from tellapart.run import Run, check_free, claim, keep_apart, settings_of
+from tellapart.settings import settled
 from tellapart.weights.offline import forbid_network, offline
 from tellapart.words import counted
 
@@ -52,6 +55,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     epochs: int | None = None,
     budget: float = 300.0,
     trials: int = 30,
+    corrections: str | PathLike[str] | None = None,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Run:
@@ -74,6 +78,8 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
         epochs: A ceiling for every recipe.
         budget: Seconds that the search of `tuned` may take.
         trials: How many trials that search may make.
+        corrections: A table of labels to correct and photos to leave out, as `tellapart audit --apply`
+            proposes; the photos themselves are not touched.
         resume: Go on with the run that `out` holds.
         progress: Where to tell how far it is; silent without.
 
@@ -88,16 +94,17 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     options = Options(seed, image_size, epochs, None, None, budget, trials)
     _check(options, test_share, folds)
     keep_apart(source, run)
-    transfer = any(recipe.transfer for recipe in chosen)
+    transfer, wanted = any(recipe.transfer for recipe in chosen), ",".join(recipe.name for recipe in chosen)
     file = Path(weights) if weights else None
     before = settings_of(run) if resume else {}
     asked = choice.read_names(backbone, file) if backbone is not None else None
     _check_together(asked, folds)
 
     # Before the backbones: a wrong folder should not be told after a download.
-    found = scan(source, progress)
+    found = scan_corrected(source, corrections, progress)
     backbones = _backbones(asked, file, options, before, progress) if transfer else None
     audited = audit(found, progress, test_share=1.0 if folds else test_share)
+    audited = with_labels(audited, found, cache_folder(), progress)
     turns = cut_into_folds(found, audited.duplicates, n_folds=folds, seed=seed) if folds else None
     parts = turns.whole() if turns else split(found, test_share=test_share, seed=seed, duplicates=audited.duplicates)
     if transfer and backbones is None:
@@ -105,18 +112,19 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     if backbones is not None:
         chosen = on_backbones(chosen, backbones.backbones, backbones.weights)
     settings = {"seed": seed, "test_share": test_share, "folds": folds, "image_size": image_size, "epochs": epochs}
-    names = ",".join(backbones.names) if backbones else None
-    same = {**settings, "backbone": names, "photos": found.fingerprint, "split": (turns or parts).fingerprint}
+    same = {**settings, **_fixed(found, turns or parts, backbones)}
     # The reason is kept for a run that goes on; it may well differ then, and need not be the same.
     claim(run, same if before else {**same, "why": backbones.why if backbones else None}, resume=resume)
-    write_csv(run / "split.csv", ("path", "class", "part", "group"), (turns or parts).rows())
-    write_audit(run, audited, found.root)
+    _write_down(run, found, audited, turns or parts)
+    keep_table(run, corrections)
     _tell(found, parts, turns, progress)
     _tell_worst(audited, progress)
 
     climb = Climb(found, parts, options, run, cache_folder(), progress, backbones)
     results, model = climb_in_folds(chosen, climb, turns) if turns else climb_once(chosen, climb)
-    results |= about_more_photos(climb)
+    table = str(Path(corrections).resolve()) if corrections is not None else None
+    given = {**settings, "recipes": wanted, "budget": budget, "trials": trials, "corrections": table}
+    results |= {**about_more_photos(climb), "settings": settled(source, file, backbones, given)}
     _draw_augmentation(climb)
     write_bytes(run / "model.onnx", model.read_bytes())
     write_report(run, results)
@@ -182,6 +190,24 @@ def _backbones(
     return chosen
 
 
+def _fixed(found: Photos, parts: Split | Folds, backbones: Choice | None) -> dict[str, Any]:
+    """What must be the same when a run goes on, beside the settings."""
+    return {
+        "backbone": ",".join(backbones.names) if backbones else None,
+        "photos": found.fingerprint,
+        "split": parts.fingerprint,
+        "corrections": found.corrections.sha256 if found.corrections else None,
+    }
+
+
+def _write_down(run: Path, found: Photos, audited: Audit, parts: Split | Folds) -> None:
+    """What is known of the photos before anything is trained."""
+    photos = ((photo.path, photo.label, photo.content) for photo in found.items)
+    write_csv(run / "photos.csv", ("path", "class", "sha256"), photos)
+    write_csv(run / "split.csv", ("path", "class", "part", "group"), parts.rows())
+    write_audit(run, audited, found.root)
+
+
 def _check(options: Options, test_share: float, folds: int | None) -> None:
     check_share(test_share)
     if folds is not None:
@@ -216,6 +242,9 @@ def _tell(photos: Photos, parts: Split, turns: Folds | None, progress: Progress)
         n_groups = len(set(parts.groups.values()))
         side = "in one fold" if turns else "on one side of the split"
         progress.note(f"{n_groups} groups of photos that belong together, each kept {side}")
+    if photos.corrections:
+        n_changed, n_left_out = len(photos.corrections.changed), len(photos.corrections.left_out)
+        progress.note(f"{counted(n_changed, 'label')} corrected, {counted(n_left_out, 'photo')} left out by hand")
     for item in photos.excluded[:10]:
         progress.note(f"left out: {item.path} ({item.reason})")
     if len(photos.excluded) > 10:

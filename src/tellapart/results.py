@@ -92,10 +92,24 @@ def environment() -> dict[str, Any]:
     return {
         "python": sys.version.split()[0],
         "system": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
+        "processor": _processor(),
+        "cores": _usable_cores(),
         "backend": os.environ.get("KERAS_BACKEND", ""),
         "packages": versions,
     }
+
+
+def _usable_cores() -> int | None:
+    # Those of the machine may be more; training on another number adds up in another order.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def _processor() -> str:
+    """Its name: libraries choose their kernels by it."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text(encoding="utf-8", errors="replace").splitlines() if told.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
 
 
 def _backbone(choice: Choice | None) -> dict[str, Any] | None:
@@ -114,6 +128,7 @@ def _photos(climb: Climb) -> dict[str, Any]:
         "skipped": [asdict(item) for item in photos.skipped],
         "duplicate_groups": climb.split.duplicate_groups,
         "fingerprint": photos.fingerprint,
+        **({"corrections": photos.corrections.as_json()} if photos.corrections else {}),
     }
 
 

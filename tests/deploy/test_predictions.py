@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_model import CLASSES, Handed, tiny_model
+from tiny_model import CLASSES, Handed, doubting_model, tiny_model
 
 from photo_maker import noise, save
-from tellapart.deploy.predictions import as_record, find_photos, print_answers, write_answers
+from tellapart.deploy.predictions import Shown, as_record, find_photos, print_answers, write_answers
 from tellapart.deploy.runtime import Answer, Model
-from tellapart.errors import PhotosError
+from tellapart.errors import OptionError, PhotosError
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_csv_has_a_row_for_every_photo(model: Model, answers: list[Answer], tmp_
     assert write_answers(out, model, answers) == 1
     with out.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["path", "predicted", *CLASSES, "error"]
+    assert list(rows[0]) == ["path", "predicted", *CLASSES, "error", "answer", "set", "stranger"]
     assert [row["path"] for row in rows] == [answer.path for answer in answers]
     assert rows[1]["predicted"] == ""
     assert rows[1]["error"].startswith("not a photo")
@@ -68,6 +68,8 @@ def test_csv_has_a_row_for_every_photo(model: Model, answers: list[Answer], tmp_
         assert [float(row[name]) for name in CLASSES] == pytest.approx(answer.probabilities.tolist(), rel=1e-4)
         assert row["predicted"] == CLASSES[int(answer.probabilities.argmax())]
         assert row["error"] == ""
+        assert row["answer"] == row["predicted"]
+        assert row["set"] == row["stranger"] == ""  # a file of an early version
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "OUT.JSONL"])
@@ -80,11 +82,15 @@ def test_jsonl_has_a_line_for_every_photo(model: Model, answers: list[Answer], t
 
 
 def test_a_record_holds_plain_numbers(model: Model) -> None:
-    record = as_record(model, Answer("a.jpg", np.array([0.25, 0.5, 0.25], dtype=np.float32)))
+    shares = np.array([0.25, 0.5, 0.25], dtype=np.float32)
+    record = as_record(model, Answer("a.jpg", shares, answer="not sure", set=("椅子", "table"), stranger=0.5))
     assert record == {
         "path": "a.jpg",
         "predicted": "椅子",
         "probabilities": {"chair & co": 0.25, "椅子": 0.5, "table": 0.25},
+        "answer": "not sure",
+        "set": ["椅子", "table"],
+        "stranger": 0.5,
     }
     assert as_record(model, Answer("b.jpg", None, "empty")) == {"path": "b.jpg", "error": "empty"}
 
@@ -113,14 +119,48 @@ def test_what_fails_half_way_leaves_the_old_file(model: Model, answers: list[Ans
     ],
 )
 def test_lines_for_people(model: Model, capsys: pytest.CaptureFixture[str], top: int, told: str) -> None:
-    some = [Answer("a.jpg", np.array([0.2, 0.5, 0.3])), Answer("b.jpg", None, "the file is empty")]
-    assert print_answers(model, some, top, as_json=False) == 1
+    some = [Answer("a.jpg", np.array([0.2, 0.5, 0.3]), answer="椅子"), Answer("b.jpg", None, "the file is empty")]
+    assert print_answers(model, some, Shown(top)) == 1
     out, err = capsys.readouterr()
     assert out.splitlines() == [told, "b.jpg: cannot be read: the file is empty"]
     assert err == ""
 
 
 def test_lines_for_machines(model: Model, capsys: pytest.CaptureFixture[str], answers: list[Answer]) -> None:
-    assert print_answers(model, answers, 1, as_json=True) == 1
+    assert print_answers(model, answers, Shown(as_json=True)) == 1
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines == [as_record(model, answer) for answer in answers]
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("椅子", "椅子 50.0%, table 30.0%; may be 椅子 or table"),
+        ("not sure", "not sure (椅子 50.0%, table 30.0%); may be 椅子 or table"),
+        ("none of these", "none of these (nearest: 椅子 50.0%, table 30.0%)"),
+    ],
+)
+def test_doubts_for_people(capsys: pytest.CaptureFixture[str], answer: str, told: str) -> None:
+    model = Model(doubting_model().content, "model.onnx")
+    some = [Answer("a.jpg", np.array([0.2, 0.5, 0.3]), answer=answer, set=("椅子", "table"), stranger=0.5)]
+    print_answers(model, some, Shown(2, sets=True))
+    print_answers(model, some, Shown(2))
+    assert capsys.readouterr().out.splitlines() == [f"a.jpg: {told}", f"a.jpg: {told.split(';', maxsplit=1)[0]}"]
+
+
+def test_sets_of_a_file_that_has_none_are_refused(model: Model, answers: list[Answer]) -> None:
+    with pytest.raises(OptionError, match=r"no prediction sets.*Next: tellapart fit, or without --sets"):
+        print_answers(model, answers, Shown(sets=True))
+
+
+def test_doubts_are_columns_behind_the_others(tmp_path: Path) -> None:
+    model = Model(doubting_model().content, "model.onnx")
+    shares = np.array([0.2, 0.5, 0.3])
+    some = [Answer("a.jpg", shares, answer="none of these", set=("a|b", "c\\d", "e"), stranger=1.25)]
+    assert write_answers(tmp_path / "a.csv", model, some) == 0
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert row["predicted"] == "椅子"
+    assert row["answer"] == "none of these"
+    assert row["set"] == "a\\|b|c\\\\d|e"
+    assert float(row["stranger"]) == 1.25

@@ -11,11 +11,12 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from tiny_model import CLASSES, Handed, tiny_model, with_passport
+from tiny_model import CLASSES, Handed, doubting_model, tiny_model, with_passport
 
 from photo_maker import noise, save
+from tellapart.deploy.doubts import NONE, UNSURE
 from tellapart.deploy.runtime import KEY, Model, load
-from tellapart.errors import ModelFileError, PhotosError
+from tellapart.errors import ModelFileError, OptionError, PhotosError
 from tellapart.models.forward import BATCH
 from tellapart.models.scratch import predict
 from tellapart.photos.batches import pixels_of
@@ -198,6 +199,76 @@ def test_an_altered_passport_is_refused(handed: Handed, what: str) -> None:
     with pytest.raises(ModelFileError, match=NEXT) as caught:
         Model(with_passport(handed.content, ALTERED[what]), "model.onnx")
     assert "\n" not in str(caught.value)
+
+
+OF_DOUBTS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "thresholds of another kind": lambda p: p.update(rejection="yes"),
+    "no thresholds": lambda p: p["rejection"].update(thresholds=[]),
+    "half a threshold": lambda p: p["rejection"].update(thresholds=[[0.5]]),
+    "sets of another kind": lambda p: p.update(conformal=[1]),
+    "no quantile": lambda p: p["conformal"].pop("quantile"),
+    "strangers of another kind": lambda p: p.update(stranger=True),
+    "no stranger among the golden answers": lambda p: p["golden"][0].pop("stranger"),
+    "another stranger": lambda p: first_golden(p, stranger=9.0),
+    "a stranger that is no number": lambda p: first_golden(p, stranger=float("nan")),
+}
+
+
+@pytest.mark.parametrize("what", OF_DOUBTS)
+def test_altered_doubts_are_refused(what: str) -> None:
+    content = doubting_model().content
+    assert Model(with_passport(content, lambda _: None), "m").doubts.stranger == 1
+    with pytest.raises(ModelFileError, match=NEXT) as caught:
+        Model(with_passport(content, OF_DOUBTS[what]), "model.onnx")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_stranger_that_the_file_does_not_tell_is_refused(handed: Handed) -> None:
+    with pytest.raises(ModelFileError, match=NEXT):
+        Model(with_passport(handed.content, lambda p: first_golden(p, stranger=0.5)), "model.onnx")
+
+
+def test_strangers_are_answered_with_none_of_these(handed: Handed) -> None:
+    model = Model(doubting_model().content, "model.onnx")
+    answers = list(model.answers(handed.paths))
+    strange = [answer.stranger or 0 for answer in answers]
+    assert min(strange) < 1 < max(strange)
+    tops = model.predict(handed.paths)
+    for answer, top, score in zip(answers, tops, strange, strict=True):
+        assert answer.answer == (NONE if score > 1 else top)
+    plain = Model(handed.content, "model.onnx")
+    assert model.predict_proba(handed.paths) == pytest.approx(plain.predict_proba(handed.paths), abs=1e-6)
+
+
+def test_a_wished_error_rate_makes_it_not_sure(handed: Handed) -> None:
+    model = Model(doubting_model().content, "model.onnx")
+    assert model.doubts.thresholds is not None
+    threshold = model.doubts.threshold(model.doubts.thresholds.least)
+    answers = list(model.answers(handed.paths, reject=model.doubts.thresholds.least))
+    known = [answer for answer in answers if answer.answer != NONE and answer.probabilities is not None]
+    for answer in known:
+        assert answer.probabilities is not None
+        assert (answer.answer == UNSURE) == (answer.probabilities.max() < threshold.threshold)
+    assert {answer.answer == UNSURE for answer in known} == {True, False}
+    with pytest.raises(OptionError, match="cannot be promised"):
+        model.answers(handed.paths, reject=0.001)  # at once, not with the first answer
+
+
+def test_sets_hold_the_most_probable_class(handed: Handed) -> None:
+    model = Model(doubting_model().content, "model.onnx")
+    for answer in model.answers(handed.paths):
+        assert answer.probabilities is not None
+        assert answer.set is not None
+        assert CLASSES[int(answer.probabilities.argmax())] in answer.set
+        order = sorted(answer.set, key=CLASSES.index)
+        assert list(answer.set) == order
+
+
+def test_a_file_of_an_early_version_has_no_doubts(handed: Handed, model: Model) -> None:
+    for answer, top in zip(model.answers(handed.paths), model.predict(handed.paths), strict=True):
+        assert (answer.answer, answer.set, answer.stranger) == (top, None, None)
+    with pytest.raises(OptionError, match="early version"):
+        model.answers(handed.paths, reject=0.1)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", "null"])

@@ -3,7 +3,7 @@
 import atexit
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from shutil import rmtree
@@ -14,13 +14,18 @@ import numpy as np
 import onnx
 
 from photo_maker import noise, photo, save
+from tellapart.deploy.doubts import doubts_of
 from tellapart.deploy.export import stamp
 from tellapart.deploy.runtime import KEY
+from tellapart.deploy.stranger_output import with_strangers
+from tellapart.evaluation.strangers import fit_strangers
 from tellapart.models.backend import keras
 from tellapart.models.networks import baseline
 from tellapart.models.onnx_export import to_onnx
-from tellapart.models.task import Fitted
+from tellapart.models.scratch import outputs_of
+from tellapart.models.task import Features, Fitted
 from tellapart.models.training import History
+from tellapart.photos.batches import pixels_of
 from tellapart.photos.pixels import PixelSpec
 from tellapart.photos.scan import Photo
 
@@ -58,6 +63,25 @@ def tiny_model() -> Handed:
     fitted = Fitted("baseline", network, PixelSpec(16), History(), nothing, nothing, {}, 0)
     exported = to_onnx(network)
     return Handed(fitted, exported, stamp(exported, fitted, root, photos, FACTS), root, photos)
+
+
+@cache
+def doubting_model() -> Handed:
+    """The same network with the input of its last layer as features; its file tells strangers and has thresholds."""
+    tiny = tiny_model()
+    network = tiny.fitted.network
+    both = keras.Model(network.input, [network.output, network.layers[-1].input])
+    pictures = np.stack(list(pixels_of(tiny.root, tiny.photos, tiny.fitted.spec)))
+    shares, found = outputs_of(both, pictures)
+    labels = np.arange(20) % 3
+    fitted = replace(tiny.fitted, features=Features(both, found[:15], found[10:]))
+    strangers = fit_strangers(found[:15], labels[:15], found[10:])
+    exported = with_strangers(to_onnx(fitted.exported), strangers)
+    # Right where the model is surest, so that a threshold is of use.
+    top, sure = shares.argmax(axis=1), shares.max(axis=1)
+    truth = np.where(sure > np.median(sure), top, (top + 1) % 3)
+    facts = {**FACTS, **doubts_of((truth, shares), strangers)}
+    return Handed(fitted, exported, stamp(exported, fitted, tiny.root, tiny.photos, facts), tiny.root, tiny.photos)
 
 
 def with_passport(content: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:

@@ -82,14 +82,6 @@ def test_a_file_is_of_one_backbone_that_is_named(asked: str) -> None:
         read_names(asked, Path("file.h5"))
 
 
-def noise(n: int, spread: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    generator = np.random.default_rng(seed)
-    labels = np.arange(n) % 2
-    features = generator.normal(size=(n, 6))
-    features[:, 0] += spread * labels
-    return features, labels
-
-
 def photos(per_class: int = 30) -> list[Photo]:
     return [Photo(f"{label}/{n}.png", label, f"{label}{n}", "", 40, 40) for label in COLOURS for n in range(per_class)]
 

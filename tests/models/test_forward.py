@@ -51,3 +51,13 @@ def test_batches_are_as_large_as_asked_for() -> None:
 
     list(in_batches(Counting(doubler()), iter(np.ones((7, 3), dtype=np.float32)), batch=3))
     assert sizes == [3, 3, 1]
+
+
+def test_all_outputs_come_in_the_order_of_the_file() -> None:
+    model = onnx.load_from_string(doubler())
+    model.graph.node.append(helper.make_node("Add", ["photo", "two"], ["more"]))
+    model.graph.output.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, ["photos", 3]))
+    forward, batch = Forward(model.SerializeToString()), np.array([[1, 2, 3]], dtype=np.float32)
+    doubled, more = forward.all_outputs(batch)
+    assert (doubled.tolist(), more.tolist()) == ([[2, 4, 6]], [[3, 4, 5]])
+    assert forward(batch).tolist() == [[2, 4, 6]]

@@ -72,6 +72,25 @@ def test_another_process_gives_the_same_bytes() -> None:
     assert result.stdout.splitlines()[-1] == here
 
 
+def test_features_are_a_second_output() -> None:
+    network = built("deeper")
+    both = keras.Model(network.input, [network.output, network.layers[-1].input])
+    content = to_onnx(both)
+    model = onnx.load_from_string(content)
+    assert [end.name for end in model.graph.output] == ["probabilities", "features"]
+    shapes = [
+        [axis.dim_param or axis.dim_value for axis in end.type.tensor_type.shape.dim] for end in model.graph.output
+    ]
+    assert shapes == [["photos", 3], ["photos", 128]]
+    probabilities, features = Forward(content).all_outputs(PHOTOS)
+    expected = [keras.ops.convert_to_numpy(output) for output in both.predict_on_batch(PHOTOS)]
+    assert np.abs(probabilities - expected[0]).max() < 1e-5
+    assert np.abs(features - expected[1]).max() < 1e-4
+    assert np.ptp(features) > 0.1
+    other = built("deeper")
+    assert to_onnx(keras.Model(other.input, [other.output, other.layers[-1].input])) == content
+
+
 def test_nothing_of_this_machine_is_inside() -> None:
     content = to_onnx(built("baseline"))
     model = onnx.load_from_string(content)

@@ -1,15 +1,8 @@
 import numpy as np
 import pytest
+from tiny_set import noise
 
 from tellapart.models.probe import cross_validated, out_of_fold
-
-
-def noise(n: int, spread: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    generator = np.random.default_rng(seed)
-    labels = np.arange(n) % 2
-    features = generator.normal(size=(n, 6))
-    features[:, 0] += spread * labels
-    return features, labels
 
 
 def test_cross_validation_sees_what_can_be_told_apart() -> None:

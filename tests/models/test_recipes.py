@@ -16,7 +16,7 @@ from tellapart.models import pocket, transfer
 from tellapart.models.backbones import find_backbone
 from tellapart.models.onnx_export import to_onnx
 from tellapart.models.recipes import RECIPES, choose_recipes, find_recipe, fit_recipe, on_backbones
-from tellapart.models.scratch import predict
+from tellapart.models.scratch import outputs_of, predict
 from tellapart.models.task import Options, Task
 from tellapart.photos.batches import pixels_of
 
@@ -112,6 +112,14 @@ def test_every_recipe_trains_on_the_tiny_set(name: str, task: Task) -> None:
     assert fitted.network.input_shape == (None, 32, 32, 3)
     pixels = np.stack(list(pixels_of(task.root, task.valid, fitted.spec)))
     assert predict(fitted.network, pixels) == pytest.approx(fitted.valid, abs=1e-2)
+    assert (fitted.features is not None) == find_recipe(name).transfer
+    if fitted.features is not None:
+        shares, features = outputs_of(fitted.exported, pixels)
+        assert shares == pytest.approx(fitted.valid, abs=1e-2)
+        assert features == pytest.approx(fitted.features.valid, abs=1e-2)
+        assert fitted.features.train.shape == (len(task.train), features.shape[1])
+    else:
+        assert fitted.exported is fitted.network
 
 
 def test_majority_gives_the_shares_of_the_training_photos(task: Task) -> None:

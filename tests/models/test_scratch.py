@@ -7,7 +7,14 @@ from tiny_set import QUIET, draw_set, task_on
 
 from tellapart.models import networks, scratch
 from tellapart.models.backend import keras
-from tellapart.models.scratch import augmented, fit_from_scratch, pixels_for, predict, trainable_parameters
+from tellapart.models.scratch import (
+    augmented,
+    fit_from_scratch,
+    outputs_of,
+    pixels_for,
+    predict,
+    trainable_parameters,
+)
 from tellapart.models.task import Options, Task
 from tellapart.models.training import Plan, Watcher
 from tellapart.photos.pixels import PixelSpec
@@ -69,6 +76,17 @@ def test_prediction_in_batches_is_prediction(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(scratch, "VALIDATION_BATCH", 3)
     assert predict(own, inputs) == pytest.approx(whole, abs=1e-6)
     assert whole.shape == (7, 3)
+
+
+def test_a_network_of_two_outputs_gives_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scratch, "VALIDATION_BATCH", 3)
+    inputs = np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3), dtype=np.uint8)
+    own = network()
+    both = keras.Model(own.input, [own.output, own.layers[-1].input])
+    shares, features = outputs_of(both, inputs)
+    assert shares == pytest.approx(predict(own, inputs), abs=1e-6)
+    assert features.shape == (7, 128)
+    assert [output.shape for output in outputs_of(own, inputs)] == [(7, 3)]
 
 
 def test_only_what_training_adjusts_is_counted() -> None:

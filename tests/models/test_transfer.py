@@ -10,10 +10,10 @@ from tellapart.models import transfer
 from tellapart.models.backend import keras
 from tellapart.models.cuts import cut_layer, output_of
 from tellapart.models.features import Pretrained, cut, load_pretrained
-from tellapart.models.scratch import predict
+from tellapart.models.scratch import outputs_of, predict
 from tellapart.models.task import Options, Task
 from tellapart.models.training import Plan
-from tellapart.models.transfer import pretrained_for, train_head, train_last_block, with_head
+from tellapart.models.transfer import pretrained_for, train_head, train_last_block, with_features, with_head
 from tellapart.photos.batches import pixels_of
 
 pytestmark = QUIET
@@ -65,6 +65,9 @@ def test_the_whole_network_gives_what_the_head_gave(task: Task) -> None:
     whole = with_head(pretrained, head.network)
     pixels = np.stack(list(pixels_of(task.root, task.valid, pretrained.spec)))
     assert predict(whole, pixels) == pytest.approx(head.valid, abs=5e-3)  # features are kept in half precision
+    shares, features = outputs_of(with_features(pretrained, head.network), pixels)
+    assert shares == pytest.approx(predict(whole, pixels), abs=1e-6)
+    assert features == pytest.approx(head.features[1], abs=5e-3)
 
 
 @pytest.mark.slow
@@ -89,7 +92,10 @@ def test_fine_tuning_changes_the_last_block_and_the_head_alone(task: Task, monke
     assert not same(head_before, head.network.get_weights())
     # The whole network, with the photo as it comes, gives what the halves gave.
     pixels = np.stack(list(pixels_of(task.root, task.valid, pretrained.spec)))
-    assert predict(with_head(pretrained, head.network), pixels) == pytest.approx(block.valid, abs=5e-3)
+    shares, features = outputs_of(with_features(pretrained, head.network), pixels)
+    assert shares == pytest.approx(block.valid, abs=5e-3)
+    assert features == pytest.approx(block.features[1], abs=1e-2)
+    assert np.abs(features - head.features[1]).max() > 0.01  # the block that learned makes others of them
 
 
 @pytest.mark.slow

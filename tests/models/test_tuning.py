@@ -105,6 +105,14 @@ def test_the_first_trial_has_the_settings_of_augmented(task: Task, monkeypatch: 
     assert fitted.valid[0, 0] == 3
 
 
+def test_what_augmented_took_belongs_to_the_search(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, lambda _: [0.1])
+    alone = fit_tuned(task, SIZE).seconds["train"]
+    rows = [Epoch(number, 0.5, 0.5, 0.5, 0.5, 50.0 * number, 1e-3) for number in (1, 2)]
+    monkeypatch.setattr(tuning, "_augmented_before", lambda _: rows)
+    assert fit_tuned(replace(task, folder=task.folder / "other" / "place"), SIZE).seconds["train"] > alone + 90
+
+
 @pytest.mark.parametrize("best", [0, 1, 2])
 def test_the_best_of_the_trials_comes_back(task: Task, monkeypatch: pytest.MonkeyPatch, best: int) -> None:
     fits = scripted(monkeypatch, lambda number: [2.0, 0.1, 0.7] if number == best else [0.9])
@@ -146,6 +154,28 @@ def test_a_search_goes_on_where_it_was(task: Task, monkeypatch: pytest.MonkeyPat
     assert len(trials_of(task)) == 5
 
 
+def test_a_search_that_was_killed_and_goes_on_is_the_same(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight trials: four at random, four that follow from those before them."""
+    options = Options(seed=3, trials=8)
+    whole = scripted(monkeypatch, lambda number: [1.0 / (1 + number)])
+    made = fit_tuned(task_on(photos, tmp_path / "whole", options), SIZE).hyperparameters
+    task = task_on(photos, tmp_path / "in parts", options)
+    parts = scripted(monkeypatch, lambda number: [1.0 / (1 + number)])
+    fit_tuned(replace(task, options=replace(options, trials=2)), SIZE)
+    fit_tuned(replace(task, options=replace(options, trials=5)), SIZE)
+    with tuning._study(task, []) as study:
+        trial = study.ask()
+        trial.study.sampler = tuning._sampler(options.seed, trial)
+        suggest(trial)  # and the process is killed
+    assert fit_tuned(task, SIZE).hyperparameters["trials"] == 8
+    assert len(set(map(repr, whole))) == 8
+    assert parts == whole
+    assert made["trials"] == 8
+    assert "trials_cut_off" not in made
+
+
 def test_poor_trials_are_pruned(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     scripted(monkeypatch, lambda number: [1.0 - 0.02 * n for n in range(20)] if number == 0 else [5.0] * 20)
     fitted = fit_tuned(task, SIZE)
@@ -171,6 +201,8 @@ def test_the_search_ends_with_its_budget(task: Task, monkeypatch: pytest.MonkeyP
     fitted = fit_tuned(short, SIZE)
     assert len(fitted.history.rows) == 6  # the epoch in which the time was over is the last
     assert trials_of(task)[0].state.name == "COMPLETE"
+    assert trials_of(task)[0].user_attrs[tuning.CUT_OFF] is True
+    assert fitted.hyperparameters["trials_cut_off"] == 1
     fit_tuned(replace(task, options=replace(task.options, budget=55.0, trials=9)), SIZE)
     assert len(trials_of(task)) == 1  # what was spent before counts
     assert len(fits) == 2  # the best one made again, nothing searched

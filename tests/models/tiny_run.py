@@ -10,7 +10,7 @@ from tellapart.models.backend import keras
 from tellapart.models.forward import Forward
 from tellapart.models.onnx_export import to_onnx
 from tellapart.models.recipes import find_recipe, fit_recipe
-from tellapart.models.scratch import pixels_for, predict
+from tellapart.models.scratch import outputs_of, pixels_for
 from tellapart.models.task import Options
 
 
@@ -19,7 +19,10 @@ def main(place: Path) -> None:
     task = task_on(draw_set(place / "photos"), place, Options(image_size=32, epochs=4))
     fitted = fit_recipe(find_recipe("baseline"), task)
     pixels = pixels_for(task, task.valid, fitted.spec)
-    difference = abs(Forward(to_onnx(fitted.network))(pixels) - predict(fitted.network, pixels)).max()
+    inner = fitted.network.layers[-1].input  # two outputs, as the transfer recipes have them
+    both = keras.Model(fitted.network.input, [fitted.network.output, inner])
+    told = zip(Forward(to_onnx(both)).all_outputs(pixels), outputs_of(both, pixels), strict=True)
+    difference = max(abs(exported - trained).max() for exported, trained in told)
     losses = [row.loss for row in fitted.history.rows]
     sys.stdout.write(json.dumps([keras.backend.backend(), losses, float(difference)]) + "\n")
 

@@ -46,6 +46,15 @@ def draw_set(root: Path, per_class: int = 12) -> Path:
     return root
 
 
+def noise(n: int, spread: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Features of photos of two classes, which the first channel alone tells apart, and their class numbers."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(n) % 2
+    features = generator.normal(size=(n, 6))
+    features[:, 0] += spread * labels
+    return features, labels
+
+
 def task_on(photos: Path, place: Path, options: Options) -> Task:
     """A task on all photos of a folder; the recipe's own folder and the cache lie in `place`."""
     found = scan(photos)

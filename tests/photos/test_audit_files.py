@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from photo_maker import class_folders, noise, save
 from tellapart.photos.audit import Finding, audit
 from tellapart.photos.audit_files import MOST, chosen, write_audit
 from tellapart.photos.scan import scan
+from tellapart.photos.suspects import LabelCheck, Suspect
 
 
 @pytest.fixture
@@ -26,6 +28,18 @@ def test_json_and_thumbnails_are_left(photos: Path, tmp_path: Path) -> None:
         assert picture.format == "JPEG"
         assert picture.size == (160, 107)
     assert (tmp_path / "out" / name).stat().st_size < 20_000
+
+
+@pytest.mark.parametrize("probable", [True, False])
+def test_photos_with_suspicious_labels_are_shown_where_one_is_probably_wrong(
+    photos: Path, tmp_path: Path, probable: bool
+) -> None:
+    found = scan(photos)
+    suspects = tuple(Suspect(photo.path, photo.label, "table", 0.9, probable) for photo in found.items[:3])
+    audited = replace(audit(found), findings=(), labels=LabelCheck(suspects, 13))
+    told = write_audit(tmp_path / "out", audited, found.root)
+    assert list(told["thumbnails"]) == ([suspect.path for suspect in suspects] if probable else [])
+    assert [row["path"] for row in told["labels"]] == [suspect.path for suspect in suspects]
 
 
 def test_a_photo_that_has_gone_since_costs_its_thumbnail_only(photos: Path, tmp_path: Path) -> None:

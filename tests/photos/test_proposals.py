@@ -47,13 +47,6 @@ def test_different_pictures_are_rarely_proposed_and_none_with_itself() -> None:
     assert (found.whole != found.cut).all()
 
 
-def test_features_propose_what_shapes_do_not() -> None:
-    photos = thumbnails(3)
-    assert (0, 2) not in pairs_of(propose(photos))
-    features = np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 0.1]])
-    assert pairs_of(propose(photos, features)) == {(0, 2)}
-
-
 def test_the_strongest_of_each_photo_are_kept_whatever_others_have() -> None:
     """Photo 0 is in all pairs; each of the others keeps its best."""
     n = 6

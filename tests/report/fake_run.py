@@ -8,6 +8,9 @@ import numpy as np
 from fake_curve import fake_curve, fake_naive
 
 from tellapart.evaluation.calibration import Temperature, calibration
+from tellapart.evaluation.conformal import conformal
+from tellapart.evaluation.selective import rejection
+from tellapart.evaluation.strangers import false_alarms, fit_strangers
 from tellapart.files import write_csv, write_json, write_text
 from tellapart.report.figures import augmentation, save_figure
 
@@ -92,6 +95,7 @@ def _write_recipe(
         "valid": {"n": 10 * len(names), "accuracy": skill, "log_loss": 0.9},
         "test": test,
         "calibration": _calibration(2.0 if epochs else 1.0),
+        **_doubts(learned=bool(epochs), backbone=backbone),
     }  # fmt: skip
 
 
@@ -102,6 +106,23 @@ def _calibration(temperature: float) -> dict[str, Any]:
     shares = np.exp(logits)
     fitted = Temperature(temperature, 1.1, 0.9, "" if temperature != 1 else "kept at 1: nothing to gain")
     return calibration(fitted, labels, shares / shares.sum(axis=1, keepdims=True))
+
+
+def _doubts(*, learned: bool, backbone: str | None) -> dict[str, Any]:
+    random = np.random.default_rng(8)
+    parts = []
+    for n in (160, 52):
+        labels = random.integers(0, 4, n)
+        logits = random.normal(size=(n, 4)) + 2.0 * np.eye(4)[labels]
+        shares = np.exp(logits if learned else np.zeros((n, 4)))
+        parts.append((labels, shares / shares.sum(axis=1, keepdims=True)))
+    strangers = fit_strangers(random.normal(size=(90, 5)), np.arange(90) % 3, random.normal(size=(40, 5)))
+    told = strangers if backbone else None
+    return {
+        "rejection": rejection(parts[0], parts[1]),
+        "conformal": conformal(parts[0], parts[1]),
+        "stranger": false_alarms(told, np.repeat([0.5, 1.2], [50, 2])),
+    }
 
 
 def _predict(folder: Path, names: list[str], skill: float, random: np.random.Generator) -> dict[str, Any]:

@@ -37,6 +37,21 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     assert "default-src 'none'" in target.read_text(encoding="utf-8")
 
 
+def test_suspicious_labels_are_a_gallery(tmp_path: Path) -> None:
+    finding = {"kind": "wrong-label", "severity": "warning", "what": "W.", "advice": "A.", "paths": ["a.jpg"]}
+    label = {"path": "a.jpg", "class": "<i>bed", "proposed": "sofa", "suspicion": 0.987, "probable": True}
+    told = {"classes": [SIZE], "labels": [label], "labels_checked": 1000}
+    page = Page(write_audit_page(write(tmp_path / "audit", findings=[finding], **told)))
+    assert "probable “<i>bed”; looks like “sofa”. Suspicion 0.99. a.jpg" in page.text
+    assert "1,000 labels checked" in page.text
+    assert "Suspicion is 1 less that probability" in page.text
+    doubtful = {**label, "proposed": "<i>bed", "probable": False}
+    told = {"classes": [SIZE], "labels": [doubtful], "labels_checked": 1000}
+    page = Page(write_audit_page(write(tmp_path / "other", findings=[finding], **told)))
+    assert "“<i>bed”; likeliest all the same." in page.text
+    assert "None looks wrong." in page.text
+
+
 def test_nothing_wrong_is_said_too(tmp_path: Path) -> None:
     assert "found nothing wrong" in Page(write_audit_page(write(tmp_path / "a", classes=[SIZE], findings=[]))).text
 

@@ -21,7 +21,7 @@ def test_all_figures_are_drawn_and_drawn_alike_again(run: Path) -> None:
     written = figures.draw_figures(read_run(run))
     trained = ["augmented", "baseline", "bottleneck", "deeper", "finetuned", "tuned"]
     wanted = {f"curves_{name}" for name in trained} | {f"confusion_{name}" for name in [*trained, "majority"]}
-    wanted |= {f"reliability_{name}" for name in trained}
+    wanted |= {f"{kind}_{name}" for name in trained for kind in ("reliability", "coverage")}
     assert {path.stem for path in written} == wanted | {
         "ladder",
         "learning_curve",
@@ -35,7 +35,7 @@ def test_all_figures_are_drawn_and_drawn_alike_again(run: Path) -> None:
 def test_only_what_the_data_allow_is_drawn(run: Path, tmp_path: Path) -> None:
     shutil.copy(run / "results.json", tmp_path / "results.json")
     drawn = {path.stem.split("_")[0] for path in figures.draw_figures(read_run(tmp_path))}
-    assert drawn == {"ladder", "confusion", "reliability", "learning"}
+    assert drawn == {"ladder", "confusion", "reliability", "coverage", "learning"}
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:

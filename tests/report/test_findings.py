@@ -36,6 +36,26 @@ def test_thumbnails_become_data_and_those_that_are_not_there_are_left_out(tmp_pa
     assert picture["source"].startswith("data:image/jpeg;base64,/9j/")
 
 
+def test_photos_with_suspicious_labels_carry_what_is_said_of_them(tmp_path: Path) -> None:
+    """In the order of the list, not of the finding, and those without a thumbnail left out."""
+    finding = {"kind": "wrong-label", "severity": "warning", "what": "W.", "advice": "A.", "paths": ["a.jpg"]}
+    labels = [
+        {"path": path, "class": "bed", "proposed": "sofa", "suspicion": 0.9, "probable": path == "a.jpg"}
+        for path in ("b.jpg", "d.jpg", "a.jpg")
+    ]
+    folder = write(tmp_path / "run", findings=[finding], labels=labels, labels_checked=50)
+    Image.new("RGB", (20, 10)).save(folder / "figures" / "audit" / "01.jpg")
+    audit = read_findings(folder)
+    assert audit is not None
+    assert [picture["label"] for picture in audit["findings"][0]["pictures"]] == [labels[0], labels[2]]
+
+
+def test_an_audit_of_an_older_version_has_no_labels(tmp_path: Path) -> None:
+    audit = read_findings(write(tmp_path / "run"))
+    assert audit is not None
+    assert (audit["labels"], audit["labels_checked"]) == ([], 0)
+
+
 def test_an_older_run_has_no_audit(tmp_path: Path) -> None:
     assert read_findings(tmp_path) is None
 

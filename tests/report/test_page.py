@@ -103,7 +103,7 @@ def test_every_step_and_every_figure_is_there(page: Page, run: Path) -> None:
     for step in ("Step 0", "Step 1: Simple CNN", "Step 4: Tuned CNN", "Step 5b: Fine-tuned backbone"):
         assert step in page.text
     images = [attrs for tag, attrs in page.tags if tag == "img"]
-    assert len(images) == len(list((run / "figures").glob("*.png"))) == 24
+    assert len(images) == len(list((run / "figures").glob("*.png"))) == 30
     assert all(len(image["alt"] or "") > 20 for image in images)
     assert sum(tag == "figcaption" for tag, _ in page.tags) == len(images)
     for said in (
@@ -126,16 +126,27 @@ def test_calibration_and_intervals_are_told(page: Page) -> None:
     assert "-0.02 to +0.10" in page.text
 
 
+def test_doubts_are_told(page: Page) -> None:
+    assert page.text.count("what if it may say that it does not know?") == 7
+    assert page.text.count("instead of") >= 6
+    assert page.text.count("Of photos of something else it says “none of these”") == 2
+    assert page.text.count("It never says “none of these”") == 5
+    assert "cannot be promised with 160 validation photos" in page.text
+    assert re.search(r"the set holds the right class for \d+ % of the test photos", page.text)
+
+
 def test_a_run_of_an_early_version_has_a_page_without_them(run: Path, tmp_path: Path) -> None:
     results = json.loads((run / "results.json").read_text(encoding="utf-8"))
     for recipe in results["recipes"]:
-        del recipe["calibration"]
+        for told in ("calibration", "rejection", "conformal", "stranger"):
+            del recipe[told]
         for score in ("macro_f1", "log_loss"):
             del recipe["test"][f"{score}_low"], recipe["test"][f"{score}_high"]
     comparisons = [{name: row[name] for name in row if "log_loss" not in name} for row in results["comparisons"]]
     early = bare_copy(run, tmp_path / "early", recipes=results["recipes"], comparisons=comparisons)
     text = Page(write_report(early)).text
     assert "as often right as it is sure" not in text
+    assert "does not know" not in text
     assert "Difference in log loss" not in text
 
 
@@ -231,6 +242,18 @@ def test_a_long_list_of_files_is_cut(run: Path, tmp_path: Path) -> None:
     photos["excluded"] = [{"path": f"{i}.jpg\ud800", "reason": "damaged"} for i in range(250)]
     page = Page(write_report(bare_copy(run, tmp_path / "many", photos=photos)))
     assert "and 50 more" in page.text
+
+
+def test_corrected_labels_are_told(run: Path, tmp_path: Path) -> None:
+    photos = json.loads((run / "results.json").read_text(encoding="utf-8"))["photos"]
+    changed = [{"path": f"{i}.jpg", "from": "bed", "to": "<b>sofa</b>"} for i in range(250)]
+    photos["corrections"] = {"file": "mine.csv", "sha256": "1" * 64, "changed": changed, "left_out": ["x.jpg"]}
+    page = Page(write_report(bare_copy(run, tmp_path / "corrected", photos=photos)))
+    assert "250 labels corrected and 1 photo left out by hand, as mine.csv says." in page.text
+    assert "249.jpg" not in page.text
+    assert "199.jpg: “bed” became “<b>sofa</b>”" in page.text
+    assert "x.jpg: left out" in page.text
+    assert "and more, all of them in results.json" in page.text
 
 
 def test_the_audit_of_the_run_stands_among_the_photos(run: Path, tmp_path: Path) -> None:

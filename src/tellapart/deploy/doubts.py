@@ -73,6 +73,10 @@ class Doubts:
         """
         found = self.threshold(wished)
         n = self.thresholds.n if self.thresholds else 0
+        if found.accepted == n:
+            return (
+                f"--reject {wished:g}: it answers all photos. Of the {n} validation photos {found.errors} were wrong."
+            )
         return (
             f"--reject {wished:g}: it answers where it is at least {found.threshold:.1%} sure. Of the {n} validation "
             f"photos those are {found.accepted} ({found.accepted / n:.0%}), {found.errors} of them wrong."

@@ -90,7 +90,10 @@ def _why_best(best: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], pai
         return ""
     if any(_is_level(pair) for pair in pairs.values()):
         return "; of the recipes that cannot be told from it there none takes less than half its time"
-    told = f"; no other recipe is within {100 * MARGIN:.0f} points of it and cannot be told from it there (5 % level)"
+    told = (
+        f"; every other recipe is more than {100 * MARGIN:.0f} points less accurate there, or told by a test to be "
+        "worse (5 % level)"
+    )
     cheaper = [entry["name"] for entry in entries if _seconds(entry) < _seconds(best)]
     doubtful = [pairs[name] for name in cheaper if name in pairs and not _is_worse(pairs[name])]
     if not doubtful:

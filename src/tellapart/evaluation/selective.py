@@ -75,7 +75,10 @@ class Thresholds:
             KeyError: Something is missing; ValueError or TypeError where it is of another kind.
         """
         rows = ((float(at), int(errors), int(accepted)) for at, errors, accepted in content["thresholds"])
-        return cls(int(content["n"]), tuple(Threshold(*row) for row in rows))
+        table = cls(int(content["n"]), tuple(Threshold(*row) for row in rows))
+        if not table.rows or table.n < 1:
+            raise ValueError("thresholds of no photos")
+        return table
 
 
 def fit_thresholds(labels: np.ndarray, probabilities: np.ndarray) -> Thresholds:

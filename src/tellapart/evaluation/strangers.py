@@ -18,8 +18,8 @@ import numpy as np
 
 from tellapart.evaluation.intervals import effective_number, wilson
 
-# Of known photos so many are no strangers. With 0.99 a fifth of the false alarms are left, but of things
-# that are nearly like the classes a third of the finds, and it takes 99 validation photos (docs/LOG.md).
+# Of known photos so many are no strangers. 0.99 would leave a fifth of the false alarms, but two thirds of the
+# strangers on a bad split, hardly any of those that are like the classes, and take 99 validation photos (docs/LOG.md).
 QUANTILE: Final = 0.95
 # A channel that hardly ever speaks would make a stranger of the first photo that it speaks for.
 _QUIET: Final = 0.1

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from tellapart.errors import TrainingError
 from tellapart.files import read_csv, read_json, write_csv
 from tellapart.models import networks
@@ -20,6 +22,8 @@ from tellapart.photos.pixels import PixelSpec
 
 _STARTUP: Final = 4  # trials drawn at random before the sampler learns from them
 _WARMUP: Final = 8  # epochs before a trial may be pruned
+_AGAIN_OF: Final = "again_of"  # the trial that a kill ended, and whose settings this one has
+CUT_OFF: Final = "cut_off"  # by the time budget, which is not over at the same epoch twice
 
 
 @dataclass(frozen=True)
@@ -75,19 +79,24 @@ def fit_tuned(task: Task, size: int) -> Fitted:
     with _study(task, before) as study:
         spent = sum(trial.user_attrs.get("seconds", 0.0) for trial in study.trials)
         searcher = _Searcher(task, size, start + task.options.budget - spent)
-        left = task.options.trials - len([trial for trial in study.trials if trial.state.is_finished()])
+        finished = sum(trial.state.is_finished() for trial in study.trials)
+        left = task.options.trials - (finished - _made_again(study))
         if left > 0 and searcher.seconds_left > 0:
             searcher.search(study, left)
         _write_tables(task.folder, study)
         if not _finished(study):
             raise TrainingError("tuned: no trial came to its end. Next: run again with a larger --budget")
-        best, n_trials = study.best_trial, len(study.trials)
+        best, n_trials = study.best_trial, len(study.trials) - _made_again(study)
+        cut_off = sum(trial.user_attrs.get(CUT_OFF, False) for trial in study.trials)
     if best.number == 0 and before:
         fitted = _taken_over(task, before)
     else:  # the best trial may be of an earlier process; its seed makes it again
         fitted = searcher.fitted or Settings(**best.params).fit(task, "tuned", size)
-    seconds = {"features": 0.0, "train": time.perf_counter() - start + spent}
+    # What `augmented` took belongs to the search, which would have made that trial itself.
+    taken_over = before[-1].seconds if before else 0.0
+    seconds = {"features": 0.0, "train": time.perf_counter() - start + spent + taken_over}
     found = {**fitted.hyperparameters, **best.params, "trials": n_trials, "best_trial": best.number}
+    found |= {"trials_cut_off": cut_off} if cut_off else {}
     return replace(fitted, seconds=seconds, hyperparameters=found)
 
 
@@ -122,6 +131,7 @@ class _Searcher:
         import optuna
 
         start = time.perf_counter()
+        trial.study.sampler = _sampler(self._task.options.seed, trial)
         settings = suggest(trial)
 
         def after_epoch(epoch: Epoch) -> bool:
@@ -129,7 +139,10 @@ class _Searcher:
             trial.set_user_attr("seconds", time.perf_counter() - start)
             if trial.should_prune():
                 raise optuna.TrialPruned
-            return self.seconds_left < 0
+            if self.seconds_left >= 0:
+                return False
+            trial.set_user_attr(CUT_OFF, True)
+            return True
 
         watcher = Watcher(f"trial {trial.number}", self._task.progress, after_epoch)
         fitted = settings.fit(self._task, "tuned", self._size, watcher)
@@ -152,6 +165,24 @@ def search_space() -> dict[str, Any]:
         "batch_size": CategoricalDistribution((16, 32, 64)),
         "weight_decay": FloatDistribution(1e-6, 1e-2, log=True),
     }
+
+
+def _sampler(seed: int, trial: Any = None) -> Any:
+    """TPE with a source of chance of its own for each trial.
+
+    So a trial's settings follow from the seed and the trials before it alone, and a
+    search that was killed and goes on is the same as one that was not.
+    """
+    import optuna
+
+    number = trial.number - _made_again(trial.study) if trial else 0
+    chance = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+    return optuna.samplers.TPESampler(seed=chance, n_startup_trials=_STARTUP)
+
+
+def _made_again(study: Any) -> int:
+    """How many trials of a study stand for one that a kill ended."""
+    return sum(_AGAIN_OF in trial.user_attrs for trial in study.trials)
 
 
 def suggest(trial: Any) -> Settings:
@@ -206,14 +237,15 @@ def _study(task: Task, before: list[Epoch]) -> Iterator[Any]:
         study = optuna.create_study(
             storage=storage,
             study_name="tuned",
-            sampler=optuna.samplers.TPESampler(seed=task.options.seed, n_startup_trials=_STARTUP),
+            sampler=_sampler(task.options.seed),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=_WARMUP),
             load_if_exists=True,
         )
         for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
             # What was queued for it stands there from the start, what it drew itself only bit by bit.
-            study.enqueue_trial({**trial.system_attrs.get("fixed_params", {}), **trial.params})
+            drawn = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+            study.enqueue_trial(drawn, user_attrs={_AGAIN_OF: trial.number})
         if not study.trials and before:
             study.add_trial(_trial_of(before))
         elif not study.trials:

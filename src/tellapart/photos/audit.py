@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from tellapart.photos.duplicates import Duplicates, find_duplicates
@@ -11,6 +11,7 @@ from tellapart.photos.quality import find_faults
 from tellapart.photos.scan import Photo, Photos
 from tellapart.photos.shortcuts import GivenAway, Shortcut, find_shortcuts
 from tellapart.photos.split import check_share
+from tellapart.photos.suspects import LabelCheck
 from tellapart.progress import Progress, Silent
 from tellapart.words import counted
 
@@ -88,6 +89,7 @@ class Audit:
         imbalance: Photos of the largest class for one of the smallest.
         shortcut: How well classes are told without looking; None where photos are too few to try.
         duplicates: The groups by position, for `split`.
+        labels: What a check of the labels found; empty where none was made.
     """
 
     findings: tuple[Finding, ...]
@@ -96,6 +98,7 @@ class Audit:
     imbalance: float
     shortcut: Shortcut | None
     duplicates: Duplicates
+    labels: LabelCheck = field(default_factory=LabelCheck)
 
     @property
     def conflicts(self) -> tuple[Group, ...]:
@@ -119,6 +122,8 @@ class Audit:
             "classes": [asdict(size) for size in self.classes],
             "imbalance": round(self.imbalance, 3),
             "shortcut": asdict(self.shortcut) if self.shortcut else None,
+            "labels": [suspect.as_json() for suspect in self.labels.suspects],
+            "labels_checked": self.labels.photos,
         }
 
 

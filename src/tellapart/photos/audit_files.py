@@ -13,6 +13,7 @@ from tellapart.photos.audit import Audit, Finding
 from tellapart.photos.decode import decode
 
 MOST: Final = 24  # Thumbnails; each adds some 4 kB to a page that goes by mail.
+GALLERY: Final = 24  # The same for photos whose label is suspicious, of which a look is asked for.
 _A_FINDING: Final = 6
 _SIDE: Final = 160  # Pixels
 _QUALITY: Final = 70
@@ -33,7 +34,8 @@ def write_audit(folder: Path, audit: Audit, root: Path) -> dict[str, Any]:
         StorageError: No space, no permission.
     """
     thumbnails = {}
-    for number, path in enumerate(chosen(audit.findings)):
+    doubted = [suspect.path for suspect in audit.labels.suspects[:GALLERY]] if audit.labels.probable else []
+    for number, path in enumerate(dict.fromkeys([*chosen(audit.findings), *doubted])):
         content = _thumbnail(root / path)
         if content is not None:
             name = f"figures/audit/{number:02}.jpg"

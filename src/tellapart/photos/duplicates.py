@@ -61,12 +61,11 @@ class Duplicates:
     pairs: tuple[Pair, ...]
 
 
-def find_duplicates(photos: Sequence[Photo], features: np.ndarray | None = None) -> Duplicates:
+def find_duplicates(photos: Sequence[Photo]) -> Duplicates:
     """Group photos that show the same picture.
 
     Args:
         photos: As `scan` gives them; those without a `look` are compared by their pixels alone.
-        features: Shape (photos, channels); photos whose cosine is high are compared too.
     """
     pairs = _equal_pixels(photos)
     # Of photos with equal pixels one stands for all.
@@ -78,7 +77,7 @@ def find_duplicates(photos: Sequence[Photo], features: np.ndarray | None = None)
     ]
     if len(places) > 1:
         thumbnails = np.stack([look.thumbnail for place in places if (look := photos[place].look)])
-        near = _near_duplicates(thumbnails, features[places] if features is not None else None)
+        near = _near_duplicates(thumbnails)
         pairs += [Pair(places[pair.one], places[pair.other], pair.kind, pair.distance) for pair in near]
     groups = joined(len(photos), ((pair.one, pair.other) for pair in pairs))
     return Duplicates(tuple(group for group in groups if len(group) > 1), tuple(pairs))
@@ -123,9 +122,9 @@ def _confirmed(thumbnails: np.ndarray, proposals: Proposals) -> list[Pair]:
     return pairs
 
 
-def _near_duplicates(thumbnails: np.ndarray, features: np.ndarray | None) -> list[Pair]:
+def _near_duplicates(thumbnails: np.ndarray) -> list[Pair]:
     """Align the strongest proposals of each photo, then those that may still join a group to something else."""
-    proposals = propose(thumbnails, features)
+    proposals = propose(thumbnails)
     first = proposals.strongest(_A_PHOTO)
     pairs = _confirmed(thumbnails, proposals.take(first))
     rest = proposals.take(~first)

@@ -19,7 +19,6 @@ _SAMPLES: Final = 32
 _MARGINS: Final = ((0.025, 0.025), (0.025, 0.075), (0.075, 0.025), (0.075, 0.075))
 # True copies have a cosine of 0.91 or more, one pair of 4,000 of different photos has 0.85.
 _PROPOSED: Final = 0.85
-_FEATURES_PROPOSED: Final = 0.95  # Cosine of network features; the alignment has the last word all the same.
 _ROWS: Final = 512  # Photos at a time: 512 x 5,000 cosines are 10 MB.
 _MOST: Final = 24  # Times the photos of a block: of photos of one empty scene every pair would be proposed.
 
@@ -71,12 +70,11 @@ def windows() -> np.ndarray:
     return np.array([(none, none), *((across, down) for across in _MARGINS for down in _MARGINS)])
 
 
-def propose(thumbnails: np.ndarray, features: np.ndarray | None = None) -> Proposals:
+def propose(thumbnails: np.ndarray) -> Proposals:
     """Compare all photos with all others.
 
     Args:
         thumbnails: Shape (photos, 64, 64), uint8, grey.
-        features: Shape (photos, channels); a high cosine proposes a pair too.
     """
     grey = thumbnails.astype(np.float32)
     whole = _shapes(grey, 0, False)
@@ -84,10 +82,6 @@ def propose(thumbnails: np.ndarray, features: np.ndarray | None = None) -> Propo
         _near(_shapes(grey, window, mirrored), whole, _PROPOSED, (window, mirrored))
         for window, mirrored in itertools.product(range(len(windows())), (False, True))
     ]
-    if features is not None:
-        wide = features.reshape(len(features), -1).astype(np.float32)
-        wide /= np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-6)
-        found.append(_near(wide, wide, _FEATURES_PROPOSED, (0, False)))
     cut, other, cosine, window, mirrored = (np.concatenate(column) for column in zip(*found, strict=True))
     # Each pair once, by the window that agrees best.
     order = np.lexsort((mirrored, window, cut, other, -cosine))

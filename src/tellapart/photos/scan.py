@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from os import cpu_count
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -49,6 +50,32 @@ class Photo:
 
 
 @dataclass(frozen=True)
+class Corrections:
+    """What a table of corrections changed, where one was given.
+
+    Attributes:
+        file: The table's name, without its folder.
+        sha256: Of the table's bytes.
+        changed: Of each photo with another class now: path, the class that it had, the class that it has.
+        left_out: Of each photo that is not used: path, the class that it had.
+    """
+
+    file: str
+    sha256: str
+    changed: tuple[tuple[str, str, str], ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Its entry in results.json."""
+        return {
+            "file": self.file,
+            "sha256": self.sha256,
+            "changed": [{"path": path, "from": before, "to": now} for path, before, now in self.changed],
+            "left_out": [path for path, _ in self.left_out],
+        }
+
+
+@dataclass(frozen=True)
 class Photos:
     """The usable photos of a source, in the order of their paths.
 
@@ -57,12 +84,14 @@ class Photos:
         items: The photos.
         excluded: Photos that were meant and cannot be read.
         skipped: Files that are not photos.
+        corrections: What was corrected by hand since; None where nothing was asked for.
     """
 
     root: Path
     items: tuple[Photo, ...]
     excluded: tuple[LeftOut, ...]
     skipped: tuple[LeftOut, ...]
+    corrections: Corrections | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -74,6 +103,10 @@ class Photos:
         """How many photos each class has."""
         tally = Counter(photo.label for photo in self.items)
         return {label: tally[label] for label in self.classes}
+
+    def contents(self) -> list[tuple[str, str, str]]:
+        """Rows of photos.csv: path, class, SHA-256 of the file."""
+        return [(photo.path, photo.label, photo.content) for photo in self.items]
 
     @property
     def fingerprint(self) -> str:

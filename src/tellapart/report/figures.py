@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tellapart.files import make_folder
+from tellapart.report.coverage import coverage
 from tellapart.report.curves import column, curves
 from tellapart.report.growth import learning_curve
 from tellapart.report.lettering import drawable, font, wrapped
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "augmentation",
     "confusion",
+    "coverage",
     "curves",
     "draw_figures",
     "ladder",
@@ -97,3 +99,5 @@ def _figures_of(run: RunFolder, recipe: dict[str, Any]) -> "Iterator[tuple[str, 
     # The floor is equally sure of every photo: a diagram of one point.
     if recipe["calibration"] and name != "majority":
         yield f"reliability_{name}", reliability(title, recipe["calibration"])
+    if recipe["rejection"] and len(recipe["rejection"]["curve"]) > 1:
+        yield f"coverage_{name}", coverage(title, recipe["rejection"])

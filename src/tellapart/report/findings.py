@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,14 +30,23 @@ def read_findings(folder: Path) -> dict[str, Any] | None:
         raise RunFolderError(f"{file} cannot be read as JSON. {AGAIN}") from problem
     if not isinstance(told, dict) or told.get("format") != 1 or any(key not in told for key in _NEEDED):
         raise RunFolderError(f"{file} is not whole, or of another version of Tellapart. {AGAIN}")
-    thumbnails = told.get("thumbnails", {})
+    thumbnails, labels = told.get("thumbnails", {}), told.get("labels", [])
     findings = [
         {**finding, "pictures": _pictures(folder, finding.get("paths", ()), thumbnails)} for finding in told["findings"]
     ]
-    return {**told, "findings": findings}
+    for finding in findings:
+        if finding.get("kind") == "wrong-label":
+            finding["pictures"] = _gallery(folder, labels, thumbnails)
+    return {**told, "findings": findings, "labels": labels, "labels_checked": told.get("labels_checked", 0)}
 
 
-def _pictures(folder: Path, paths: list[str], thumbnails: Mapping[str, str]) -> list[dict[str, str]]:
+def _gallery(folder: Path, labels: Sequence[Mapping[str, Any]], thumbnails: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The thumbnails of the photos whose label is suspicious, the worst first, each with what is said of it."""
+    doubted = {row["path"]: row for row in labels}
+    return [{**picture, "label": doubted[picture["path"]]} for picture in _pictures(folder, [*doubted], thumbnails)]
+
+
+def _pictures(folder: Path, paths: list[str], thumbnails: Mapping[str, str]) -> list[dict[str, Any]]:
     """The thumbnails of a finding's photos that are there."""
     shown = []
     for path in paths:

@@ -6,12 +6,13 @@ import shlex
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tellapart import words
 from tellapart.errors import RunFolderError
 from tellapart.files import write_bytes
 from tellapart.report import facts
+from tellapart.report.coverage import about_doubts
 from tellapart.report.figures import draw_figures
 from tellapart.report.findings import read_findings
 from tellapart.report.run_folder import REFIT, RunFolder, checked, read_run
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # letters stay as large as those of the others.
 _PIXELS_PER_INCH = 72
 _WIDE_INCHES = 1.15 * INCHES
+_OF_OLDER_RUNS: Final[dict[str, Any]] = {"excluded": [], "skipped": [], "duplicate_groups": 0, "corrections": None}
 
 
 def write_report(run: Path, results: dict[str, Any] | None = None) -> Path:
@@ -97,7 +99,7 @@ def _trusted(text: str) -> str:
 def _context(run: RunFolder) -> dict[str, Any]:
     results = run.results
     split = run.table("split.csv")
-    photos: dict[str, Any] = {"excluded": [], "skipped": [], "duplicate_groups": 0, **results["photos"]}
+    photos: dict[str, Any] = {**_OF_OLDER_RUNS, **results["photos"]}
     trials = run.table("recipes", "tuned", "trials.csv")
     return {
         "results": results,
@@ -155,6 +157,9 @@ def _step(run: RunFolder, recipe: dict[str, Any]) -> dict[str, Any]:
         "confusion": confusion,
         "reliability": _picture(run, f"reliability_{name}"),
         "about_calibration": facts.about_calibration(recipe["calibration"]) if recipe["calibration"] else "",
+        "coverage": _picture(run, f"coverage_{name}"),
+        "about_doubts": about_doubts(recipe),
+        "rejection": recipe["rejection"],
         "large_matrix": confusion is not None and confusion["wide"],
         "settings": _flat(recipe["hyperparameters"] or {}),
     }

@@ -35,6 +35,9 @@ _OPTIONAL: dict[str, Any] = {
     "hyperparameters": {},
     "calibration": None,
     "rounds": [],
+    "rejection": None,
+    "conformal": None,
+    "stranger": None,
 }
 REFIT = "Next: tellapart fit PHOTOS --out RUN --resume"
 
