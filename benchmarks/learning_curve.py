@@ -1,6 +1,7 @@
 """Whether the forecast of the learning curve comes true, and how often its interval holds it.
 
     python benchmarks/learning_curve.py FOLDER... [--backbone mobilenet_v2 --weights FILE] [--seeds 20] [--simulated 40]
+    python benchmarks/learning_curve.py --timed
 
 From each folder a fifth and two fifths of the photos are drawn, with `--seeds` seeds. From these alone the error
 at twice and at four times as many is forecast, and held against what all photos give at that size: the mean of
@@ -12,6 +13,7 @@ Gaussian of each class (heavy-tailed, with the mean and covariance of the folder
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from tellapart.evaluation.draws import Frozen, covariance, one_thread, spread
-from tellapart.evaluation.learning_curve import SHARES, fit, measure
+from tellapart.evaluation.learning_curve import SHARES, fit, learning_curve, measure
+from tellapart.evaluation.naive import naive_score
 from tellapart.evaluation.power_law import estimate
 from tellapart.files import cache_folder
 from tellapart.models.backbones import find_backbone
@@ -148,15 +151,36 @@ def on_imitations(title: str, frozen: Frozen, draws: int) -> None:
     judge(f"{title}, simulated", rows)
 
 
+def timed(photos: int, channels: int, classes: int = 5) -> None:
+    """Print the seconds that the curve and the naive score take on made-up features, 100 pairs among them."""
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(photos, channels)).astype(np.float32)
+    labels = generator.integers(0, classes, photos)
+    features[np.arange(photos), labels] += 2
+    groups = np.append(np.arange(photos - 100), np.arange(100))
+    frozen = Frozen("made up", features, labels, groups, tuple(map(str, range(classes))))
+    seconds = []
+    for ask in (learning_curve, naive_score):
+        start = time.perf_counter()
+        ask(frozen, seed=0, progress=Silent())
+        seconds.append(f"{time.perf_counter() - start:.1f} s")
+    tell(f"{photos} photos, {channels} channels: {' and '.join(seconds)}")
+
+
 def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--backbone", default="pocket")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--simulated", type=int, default=0)
+    parser.add_argument("--timed", action="store_true")
     asked = parser.parse_args()
+    if asked.timed:
+        for photos, channels in ((300, 320), (900, 320), (900, 1280), (5000, 1280)):
+            timed(photos, channels)
+        return
     tell(
         "| photos | forecast | draws | measured, points | mean miss | typical miss | width | held | allowing |\n"
         + "|---" * 9

@@ -203,24 +203,21 @@ def _one_point(laws: PowerLaws, n: int) -> dict[str, Any] | None:
 
 
 def _verdict(forecast: list[dict[str, Any]]) -> tuple[str, str]:
-    """Whether the curve rises, is flat, or cannot be told, and the words for it."""
+    """Whether the curve rises, a little or not at all, or cannot be told, and the words for it."""
     _, twice, four_times = forecast
     if four_times["gain_high"] < _ONE_POINT:
         return "flat", (
             "More photos of the same kind would hardly help: even four times as many would bring less than a point of "
             f"accuracy ({_range(four_times)})."
         )
+    told = (
+        f"twice as many of each class should bring about {_points(twice['gain'])} points of accuracy "
+        f"({_range(twice)}), four times as many about {_points(four_times['gain'])} ({_range(four_times)})."
+    )
     if twice["gain_low"] >= _ONE_POINT / 2:
-        return "rising", (
-            "More photos would help: twice as many of each class should bring about "
-            f"{_points(twice['gain'])} points of accuracy ({_range(twice)}), four times as many about "
-            f"{_points(four_times['gain'])} ({_range(four_times)})."
-        )
-    if twice["gain_high"] < _ONE_POINT:
-        return "flat", (
-            "Twice as many photos of the same kind would bring less than a point of accuracy "
-            f"({_range(twice)}), four times as many {_range(four_times)}."
-        )
+        return "rising", f"More photos would help: {told}"
+    if twice["gain_high"] < 1.5 * _ONE_POINT:
+        return "little", f"More photos would help but little: {told}"
     return "unsure", (
         "More photos may help, but these cannot say how much: twice as many of each class may bring "
         f"{_points(twice['gain_low'])} points of accuracy, or {_points(twice['gain_high'])}."

@@ -6,9 +6,9 @@ law alone would hide that. Errors at several sizes are on the same photos, so th
 are weighed with their covariance. Before the errors are seen, every exponent from
 0.1 to 1 is held equally likely (learning from examples gets no faster than 1/n, and
 slower than n^-0.1 is flat within the factor of 4 that is ever asked for), and a floor
-the less, the nearer it is to the error that is left: with all floors alike forecasts
-came out too low everywhere, by a seventh of the gain. Measured against a bootstrap of the best law
-(docs/LOG.md), its errors in forecasting are half as large, at the same coverage.
+the less, the nearer it is to the error that is left: with all floors alike, gains
+were forecast too low everywhere. Measured against a bootstrap of the best law
+(docs/LOG.md), the misses are less than half as large, and the intervals hold more often.
 
 With very few photos curves often follow no such law: the smallest sizes are left out
 until one fits.
