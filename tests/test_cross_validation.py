@@ -122,7 +122,7 @@ def test_what_is_done_is_not_done_again(climbed: Any, monkeypatch: pytest.Monkey
 
 def test_a_round_gets_its_share_of_the_time_and_a_folder_of_its_own(climbed: Any) -> None:
     climb, folds, _, _ = climbed
-    shared = cross_validation._sharing(climb, "2", folds, 2)
+    shared = cross_validation._sharing(climb, folds, 2)
     assert shared.options.budget == 10.0
     assert shared.run == climb.run / "folds" / "2"
     task = shared.task(RECIPES["baseline"])

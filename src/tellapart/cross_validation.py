@@ -16,7 +16,7 @@ import numpy as np
 from tellapart.answer_tables import TEST, VALID, AnswerTable, joined, read_answers, write_answers
 from tellapart.climb import Climb, climb_step, forget_networks, train_recipe, write_confusion, write_model
 from tellapart.evaluation.calibration import calibration_in_rounds
-from tellapart.evaluation.comparison import marks, percent
+from tellapart.evaluation.comparison import percent
 from tellapart.evaluation.conformal import conformal
 from tellapart.evaluation.intervals import group_numbers
 from tellapart.evaluation.metrics import TestScore, score, test_score
@@ -26,7 +26,7 @@ from tellapart.evaluation.strangers import false_alarms_in_rounds
 from tellapart.files import write_bytes
 from tellapart.models.recipes import Recipe
 from tellapart.photos.folds import Folds
-from tellapart.results import put_together
+from tellapart.results import marks_of, put_together
 
 # What a round leaves for the report beside its answers; the first round's stand for all.
 _SHOWN: Final = ("history.csv", "trials.csv", "importance.csv")
@@ -48,13 +48,15 @@ def climb_in_folds(recipes: Sequence[Recipe], climb: Climb, folds: Folds) -> tup
     Returns:
         What results.json holds, and the model file of the chosen recipe.
     """
-    results = put_folds_together(climb, folds, recipes, [climb_folds(recipe, climb, folds) for recipe in recipes])
+    climbed = [climb_folds(recipe, climb, folds) for recipe in recipes]
+    results = put_together(climb, recipes, [entry for entry, _ in climbed])
+    results |= _of_folds(climb, folds, results, [rounds for _, rounds in climbed])
     name = results["best"]["recipe"]
     chosen, entry = next(pair for pair in zip(recipes, results["recipes"], strict=True) if pair[0].name == name)
     return results, hand_over(chosen, climb, folds, entry)
 
 
-def climb_folds(recipe: Recipe, climb: Climb, folds: Folds) -> dict[str, Any]:
+def climb_folds(recipe: Recipe, climb: Climb, folds: Folds) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Train and test one recipe in every round, and pool what came out.
 
     Args:
@@ -63,19 +65,19 @@ def climb_folds(recipe: Recipe, climb: Climb, folds: Folds) -> dict[str, Any]:
         folds: They take turns.
 
     Returns:
-        Its entry in results.json; `rounds` holds what each round has of its own.
+        Its entry in results.json, and those of its rounds.
     """
     entries = []
     for number in range(1, len(folds) + 1):
         climb.progress.note(f"{recipe.name}, round {number} of {len(folds)}")
-        entries.append(climb_step(recipe, _sharing(climb, str(number), folds, number)))
+        entries.append(climb_step(recipe, _sharing(climb, folds, number)))
     entry = _pooled(recipe, climb, entries)
     test = entry["test"]
     climb.progress.note(
         f"{recipe.name}: accuracy {test['accuracy']:.3f} ({test['accuracy_low']:.3f} to {test['accuracy_high']:.3f}) "
         f"on all {test['n']} photos"
     )
-    return entry
+    return entry, entries
 
 
 def hand_over(recipe: Recipe, climb: Climb, folds: Folds, entry: dict[str, Any]) -> Path:
@@ -90,7 +92,7 @@ def hand_over(recipe: Recipe, climb: Climb, folds: Folds, entry: dict[str, Any])
     Returns:
         The model file.
     """
-    last = _sharing(climb, "final", folds)
+    last = _sharing(climb, folds)
     file = last.folder(recipe) / "model.onnx"
     if not file.is_file():
         climb.progress.note(f"{recipe.name}: one more training, for the model that is handed over")
@@ -99,34 +101,35 @@ def hand_over(recipe: Recipe, climb: Climb, folds: Folds, entry: dict[str, Any])
     return file
 
 
-def put_folds_together(
-    climb: Climb, folds: Folds, recipes: Sequence[Recipe], entries: list[dict[str, Any]]
+def _of_folds(
+    climb: Climb, folds: Folds, results: dict[str, Any], rounds: Sequence[Sequence[dict[str, Any]]]
 ) -> dict[str, Any]:
-    """Everything that results.json holds of a run with folds.
+    """What results.json says otherwise, or more, of a run with folds.
 
     Each photo validates in one round and is tested in another, so that the choice
     among recipes is not quite free of the photos that they are judged by. `procedure`
     is: in it the choice is made in every round anew, by that round's validation
     photos alone, and what it chose is judged by that round's test photos.
     """
-    results = put_together(climb, recipes, entries)
-    results["split"] = {
-        **{part: round(np.mean([entry["n_" + part] for entry in entries[0]["rounds"]])) for part in ("train", "valid")},
-        "test": len(climb.photos.items),
-        "folds": len(folds),
-        "fingerprint": folds.fingerprint,
+    best = results["best"]
+    return {
+        "split": {
+            **{part: round(np.mean([entry[part]["n"] for entry in rounds[0]])) for part in ("train", "valid")},
+            "test": len(climb.photos.items),
+            "folds": len(folds),
+            "fingerprint": folds.fingerprint,
+        },
+        "best": {**best, "why": best["why"].replace(UNTOUCHED, _TOUCHED)},
+        "procedure": _procedure(climb, folds, rounds),
     }
-    results["best"]["why"] = results["best"]["why"].replace(UNTOUCHED, _TOUCHED)
-    results["procedure"] = _procedure(climb, len(folds), entries)
-    return results
 
 
-def _sharing(climb: Climb, name: str, folds: Folds, number: int | None = None) -> Climb:
-    """What the steps of one round share, or those of the last training; the search's time is divided among them."""
+def _sharing(climb: Climb, folds: Folds, number: int | None = None) -> Climb:
+    """What the steps of one round share, or without a number the last training; they divide the search's time."""
     return replace(
         climb,
         split=folds.round(number) if number else folds.whole(),
-        run=climb.run / "folds" / name,
+        run=climb.run / "folds" / (str(number) if number else "final"),
         options=replace(climb.options, budget=climb.options.budget / (len(folds) + 1)),
         rounds=len(folds),
     )
@@ -199,24 +202,16 @@ def _told(entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _procedure(climb: Climb, n_rounds: int, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _procedure(climb: Climb, folds: Folds, rounds: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
     """The score of ladder and choice together, nested: each round chooses for itself."""
-    names = [entry["name"] for entry in entries]
-    tested, validated = ({name: _answers(climb, name, file, n_rounds) for name in names} for file in (TEST, VALID))
-    chosen = []
-    for number in range(n_rounds):
-        of_round = {name: validated[name][number] for name in names}
-        own = [
-            {**entry, "valid": asdict(score(table.labels, table.probabilities)), "seconds": {"total": seconds}}
-            for entry, table, seconds in zip(
-                entries, of_round.values(), (entry["rounds"][number]["seconds"] for entry in entries), strict=True
-            )
-        ]
-        marked = {name: marks(table.labels, table.probabilities) for name, table in of_round.items()}
-        groups = group_numbers(of_round[names[0]].paths, climb.split.groups)
-        chosen.append(choose(own, marked, groups)["recipe"])
-    told = _scored(joined([tested[name][number] for number, name in enumerate(chosen)]), climb)
-    times = ", ".join(f"{name} {n} of {n_rounds} times" for name, n in Counter(chosen).most_common())
+    chosen, tested = [], []
+    for number, entries in enumerate(zip(*rounds, strict=True), start=1):
+        shared = _sharing(climb, folds, number)
+        name = choose(entries, *marks_of(shared, VALID, entries))["recipe"]
+        chosen.append(name)
+        tested.append(read_answers(shared.run / "recipes" / name / TEST, climb.photos.classes))
+    told = _scored(joined(tested), climb)
+    times = ", ".join(f"{name} {n} of {len(folds)} times" for name, n in Counter(chosen).most_common())
     return {
         "chosen": chosen,
         **asdict(told),

@@ -47,7 +47,7 @@ def climb_once(recipes: Sequence[Recipe], climb: Climb) -> tuple[dict[str, Any],
 def put_together(climb: Climb, recipes: Sequence[Recipe], entries: list[dict[str, Any]]) -> dict[str, Any]:
     """Everything that results.json holds, format 1."""
     before = held_against(recipes)
-    pairs = compare_all(*_marks(climb, TEST, entries), planned=[(before[name], name) for name in before])
+    pairs = compare_all(*marks_of(climb, TEST, entries), planned=[(before[name], name) for name in before])
     steps = {recipe.name: (recipe, entry) for recipe, entry in zip(recipes, entries, strict=True)}
     for name, step in steps.items():
         step[1]["lesson"] = _lesson(steps.get(before.get(name, "")), step, pairs)
@@ -63,7 +63,7 @@ def put_together(climb: Climb, recipes: Sequence[Recipe], entries: list[dict[str
         },
         "recipes": entries,
         "comparisons": [asdict(pair) for pair in pairs],
-        "best": choose(entries, *_marks(climb, VALID, entries)),
+        "best": choose(entries, *marks_of(climb, VALID, entries)),
         "model": "model.onnx",
         "backbone": _backbone(climb.choice),
         "notes": [climb.choice.why] if climb.choice and not climb.choice.by_name else [],
@@ -132,7 +132,7 @@ def _photos(climb: Climb) -> dict[str, Any]:
     }
 
 
-def _marks(climb: Climb, file: str, entries: Sequence[dict[str, Any]]) -> tuple[dict[str, Marks], np.ndarray]:
+def marks_of(climb: Climb, file: str, entries: Sequence[dict[str, Any]]) -> tuple[dict[str, Marks], np.ndarray]:
     """What each recipe made of the same photos, and the groups of these."""
     classes, paths, marked = climb.photos.classes, [""], {}
     for entry in entries:
