@@ -20,14 +20,14 @@ from pathlib import Path
 
 import numpy as np
 
-from tellapart.evaluation.draws import Frozen, covariance, one_thread, spread
+from tellapart.evaluation.draws import Frozen, covariance, spread
 from tellapart.evaluation.learning_curve import SHARES, fit, learning_curve, measure
 from tellapart.evaluation.naive import naive_score
 from tellapart.evaluation.power_law import estimate
 from tellapart.files import cache_folder
 from tellapart.models.backbones import find_backbone
 from tellapart.models.choice import features_of_run, resolve
-from tellapart.models.probe import linear_head
+from tellapart.models.probe import linear_head, one_thread
 from tellapart.photos.batches import label_numbers
 from tellapart.photos.duplicates import find_duplicates
 from tellapart.photos.scan import scan

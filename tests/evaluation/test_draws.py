@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from planted import planted, with_copies
 
-from tellapart.evaluation.draws import Frozen, answers, covariance, folds, one_thread, spread
+from tellapart.evaluation.draws import Frozen, answers, covariance, folds, spread
+from tellapart.models.probe import one_thread
 
 
 def test_any_stretch_holds_its_share_of_each_class() -> None:

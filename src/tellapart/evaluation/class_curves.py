@@ -2,16 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from tellapart.evaluation.comparison import LEVEL, holm
 from tellapart.evaluation.draws import Frozen, covariance
-from tellapart.evaluation.intervals import accuracy_interval
+from tellapart.evaluation.intervals import Z, accuracy_interval
 from tellapart.words import percent
-
-_Z: Final = 1.959964
 
 
 @dataclass(frozen=True)
@@ -119,8 +116,8 @@ def _row(frozen: Frozen, full: np.ndarray, number: int, gained: tuple[float, flo
         taken_for,
         share,
         gain,
-        gain - _Z * error,
-        gain + _Z * error,
+        gain - Z * error,
+        gain + Z * error,
         rises,
     )
 

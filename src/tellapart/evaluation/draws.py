@@ -5,7 +5,6 @@ where a recipe takes minutes, so that it can be trained a hundred times.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -83,15 +82,6 @@ def answers(frozen: Frozen, learned: np.ndarray, asked: np.ndarray) -> np.ndarra
     """The classes that a linear head, trained on the photos `learned`, gives to the photos `asked`."""
     head = linear_head().fit(frozen.features[learned], frozen.labels[learned])
     return np.asarray(head.predict(frozen.features[asked]))
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep the arithmetic on one core: these fits are so small that a second one costs more than it gives."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        yield
 
 
 def covariance(values: np.ndarray, groups: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 CONFIDENCE: Final = 0.95
+Z: Final = 1.959964  # standard errors on either side of a normal estimate that make its 95 % interval
 DRAWS: Final = 2_000
 # A p-value from the bootstrap is at least 1 in so many, and is multiplied by the number of tests.
 _TEST_DRAWS: Final = 10_000

@@ -6,9 +6,9 @@ from typing import Any, Final
 import numpy as np
 
 from tellapart.evaluation.class_curves import class_curves, first_classes
-from tellapart.evaluation.draws import Frozen, answers, covariance, folds, one_thread, spread
+from tellapart.evaluation.draws import Frozen, answers, covariance, folds, spread
 from tellapart.evaluation.power_law import Estimate, PowerLaws, as_dict, estimate, fit_power_laws
-from tellapart.models.probe import FOLDS
+from tellapart.models.probe import FOLDS, one_thread
 from tellapart.progress import Progress
 from tellapart.words import decimal
 

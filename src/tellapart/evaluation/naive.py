@@ -4,14 +4,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from tellapart.evaluation.draws import Frozen, answers, folds, one_thread
-from tellapart.evaluation.intervals import bca, by_group, resampled
-from tellapart.models.probe import FOLDS
+from tellapart.evaluation.draws import Frozen, answers, folds
+from tellapart.evaluation.intervals import Z, bca, by_group, resampled
+from tellapart.models.probe import FOLDS, one_thread
 from tellapart.progress import Progress
 from tellapart.words import counted, decimal, percent
 
 _REPEATS: Final = 5  # of five folds: 25 splits of each kind
-_Z: Final = 1.959964
 
 
 def naive_score(frozen: Frozen, *, seed: int, progress: Progress) -> dict[str, Any] | None:
@@ -75,7 +74,7 @@ def _interval(differences: np.ndarray, groups: np.ndarray) -> tuple[float, float
     sums = by_group(np.column_stack([differences.mean(axis=0), np.ones(differences.shape[1])]), groups)
     drawn, left_out = resampled(sums), sums.sum(axis=0) - sums
     low, high = bca(drawn[:, 0] / drawn[:, 1], value, left_out[:, 0] / left_out[:, 1])
-    by_chance = _Z**2 * float(differences.mean(axis=1).var(ddof=1)) / len(differences)
+    by_chance = Z**2 * float(differences.mean(axis=1).var(ddof=1)) / len(differences)
     return value - ((value - low) ** 2 + by_chance) ** 0.5, value + ((high - value) ** 2 + by_chance) ** 0.5
 
 

@@ -4,7 +4,8 @@ It takes seconds where a recipe takes minutes, so that it can be trained again a
 again: to choose a backbone, to find labels that look wrong, to draw a learning curve.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import numpy as np
@@ -46,12 +47,22 @@ def out_of_fold(
         Probabilities, (photos, classes).
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
-    from threadpoolctl import threadpool_limits  # scikit-learn's own
 
     n_folds = max(2, min(folds, int(np.bincount(labels).min())))
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
     parts = kind(n_folds, shuffle=True, random_state=0)
-    # Its products are small: on a busy machine two threads wait for each other, 30 to 50 seconds instead of 0.6.
-    with threadpool_limits(1):
+    with one_thread():
         told = cross_val_predict(linear_head(), features, labels, groups=groups, cv=parts, method="predict_proba")
     return np.asarray(told)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep the arithmetic of a linear head on one core.
+
+    Its products are small: on a busy machine two threads wait for each other, 30 to 50 seconds instead of 0.6.
+    """
+    from threadpoolctl import threadpool_limits  # scikit-learn's own
+
+    with threadpool_limits(1):
+        yield
