@@ -80,6 +80,11 @@ class Model:
         """Copies and worker processes load the file anew, with all its checks."""
         return Model, self._source
 
+    @property
+    def content(self) -> bytes:
+        """The bytes of the file."""
+        return self._source[0]
+
     def predict(self, photos: Sequence[str | PathLike[str]]) -> list[str]:
         """The most probable class of each photo."""
         return [self.classes[number] for number in self.predict_proba(photos).argmax(axis=1)]

@@ -1,0 +1,204 @@
+"""A model file, opened for explaining: its scores, features, activation maps and gradients, by ONNX Runtime alone."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from os import PathLike
+from typing import Any, Final
+
+import numpy as np
+
+from tellapart.deploy.runtime import Model, load
+from tellapart.errors import OptionError
+from tellapart.explain.backward import SEED, gradient_model
+from tellapart.explain.landmarks import Maps, find_features, find_first_convolution, find_logits, multiply_adds
+from tellapart.explain.model_graph import ModelGraph, ancestors
+from tellapart.models.forward import BATCH, runtime_session
+
+SCORES: Final = "scores"
+PHOTO: Final = "photo"
+_SESSIONS: Final = 4  # each keeps the weights once more
+_BYTES: Final = 400_000_000  # of activations, kept for the way back
+
+
+class Network:
+    """A model that can be looked into.
+
+    All photos are (n, size, size, 3), uint8 or float32, RGB from 0 to 255, as `photos.pixels.to_pixels`
+    gives them; any number of them, which are computed some at a time.
+
+    Attributes:
+        classes: Class names in the order of the scores.
+        spec: How a photo becomes pixels.
+        recipe: By which the model was made.
+        backbone: Of that recipe; None where it has none.
+        blocks: Names of the activation maps that end a block, in the order of the data. The last
+            is the one before pooling or flattening. A model without convolutions has none.
+        first_filters: The filters of the first layer as it would read RGB from 0 to 255,
+            (filters, rows, columns, 3), float32; None where that layer is no convolution of the photo.
+        multiply_adds: What one photo costs, in multiplications with a weight.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.classes, self.spec = model.classes, model.spec
+        self.recipe: str = model.passport.get("recipe", "")
+        self.backbone: str | None = model.passport.get("backbone")
+        self._graph = ModelGraph(model.content)
+        self._logits = find_logits(self._graph)
+        self._features = find_features(self._graph, self._logits)
+        self._maps = Maps(self._graph, self._logits)
+        self._tensors = {f"block{number}": tensor for number, tensor in enumerate(self._maps.blocks, 1)}
+        self.blocks = tuple(self._tensors)
+        self._forward: Any = None
+        self._gradients: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self.multiply_adds = multiply_adds(self._graph)
+        self.first_filters = self._first_filters()
+
+    @classmethod
+    def open(cls, path: str | PathLike[str]) -> "Network":
+        """Open a model file, checked as `deploy.runtime.load` does.
+
+        Args:
+            path: The file, or a run folder.
+
+        Raises:
+            ModelFileError: It is missing, damaged, altered or of another kind.
+            MissingExtraError: The package `onnx` is not installed.
+        """
+        return cls(load(path))
+
+    def scores(self, x: np.ndarray) -> np.ndarray:
+        """What speaks for each class against the others, before softmax and temperature: logits minus their mean.
+
+        Returns:
+            Shape (n, classes), float32.
+        """
+        return _centred(self._outputs(x, self._logits))
+
+    def probabilities(self, x: np.ndarray) -> np.ndarray:
+        """The probabilities that the model gives, calibrated, (n, classes), float32."""
+        return self._outputs(x, self._graph.output)
+
+    def features(self, x: np.ndarray) -> np.ndarray:
+        """What the last linear layer reads, (n, features), float32."""
+        return self._outputs(x, self._features)
+
+    def activations(self, x: np.ndarray, block: str) -> np.ndarray:
+        """The activation maps at the end of a block, (n, rows, columns, channels), float32.
+
+        Raises:
+            OptionError: There is no such block.
+        """
+        tensor = self._tensor(block)
+        return self._channels_last(tensor, self._outputs(x, tensor))
+
+    def shape_of(self, block: str) -> tuple[int, int, int]:
+        """Rows, columns and channels of a block's activation maps.
+
+        Raises:
+            OptionError: There is no such block.
+        """
+        return self._maps.shape(self._tensor(block))
+
+    def gradient(self, x: np.ndarray, seed: np.ndarray, *, of: str = SCORES, at: str = PHOTO) -> np.ndarray:
+        """d(sum(seed * of)) / d(at), for each photo by itself.
+
+        Args:
+            x: Photos.
+            seed: Weights of what is differentiated: (n, classes) of the scores, or (n, rows, columns,
+                channels) of a block.
+            of: "scores", or the name of a block.
+            at: "photo", or the name of a block before `of`.
+
+        Returns:
+            The shape of the photos, or of the block's activation maps; float32.
+
+        Raises:
+            OptionError: There is no such block, or the seed has another shape.
+            NoGradientError: An operator between has no gradient here.
+        """
+        source = self._logits if of == SCORES else self._tensor(of)
+        target = self._graph.photo if at == PHOTO else self._tensor(at)
+        expected = (len(x), len(self.classes)) if of == SCORES else (len(x), *self._maps.shape(source))
+        if seed.shape != expected:
+            raise OptionError(f"A seed of shape {seed.shape}. Accepted: {expected}, the shape of {of}.")
+        # Subtracting the mean is its own way back.
+        seed = _centred(seed) if of == SCORES else self._as_computed(source, seed)
+        session = self._gradient_session(source, target)
+        run: Callable[..., np.ndarray] = lambda photos, weights: session.run(  # noqa: E731
+            None, {self._graph.photo: photos, SEED: weights}
+        )[0]
+        found = self._in_parts(run, x, seed.astype(np.float32))
+        return found if at == PHOTO else self._channels_last(target, found)
+
+    def _gradient_session(self, of: str, at: str) -> Any:
+        key = (of, at)
+        if key not in self._gradients:
+            self._gradients[key] = runtime_session(gradient_model(self._graph, of, at))
+            if len(self._gradients) > _SESSIONS:
+                self._gradients.popitem(last=False)
+        self._gradients.move_to_end(key)
+        return self._gradients[key]
+
+    def _outputs(self, x: np.ndarray, tensor: str) -> np.ndarray:
+        import onnxruntime
+
+        if self._forward is None:
+            ends = [self._logits, self._graph.output, self._features, *self._maps.blocks]
+            names = {"input": [self._graph.photo], "output": list(dict.fromkeys(ends))}
+            self._forward = runtime_session(self._graph.model(self._graph.nodes, {}, names))
+        only = onnxruntime.RunOptions()
+        only.only_execute_path_to_fetches = True
+        run: Callable[..., np.ndarray] = lambda photos: self._forward.run(  # noqa: E731
+            [tensor], {self._graph.photo: photos}, only
+        )[0]
+        return self._in_parts(run, x)
+
+    def _in_parts(self, run: Callable[..., np.ndarray], x: np.ndarray, *others: np.ndarray) -> np.ndarray:
+        size = self.spec.size
+        if x.shape[1:] != (size, size, 3):
+            raise OptionError(f"Photos of shape {x.shape}. Accepted: (n, {size}, {size}, 3).")
+        some = max(1, min(BATCH, _BYTES // self._bytes_a_photo))
+        starts = range(0, max(len(x), 1), some)
+        parts = [
+            run(x[at : at + some].astype(np.float32), *(other[at : at + some] for other in others)) for at in starts
+        ]
+        return np.concatenate(parts)
+
+    @property
+    def _bytes_a_photo(self) -> int:
+        tensors = self._graph.between - {self._graph.photo}
+        return 4 * int(sum(np.prod(self._graph.shape(tensor)[1:]) for tensor in tensors)) + 1
+
+    def _tensor(self, block: str) -> str:
+        if block not in self._tensors:
+            known = ", ".join(self.blocks) or "none, as this model has no convolutions"
+            raise OptionError(f"No block is called '{block}'. Accepted: {known}.")
+        return self._tensors[block]
+
+    def _channels_last(self, tensor: str, maps: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(np.moveaxis(maps, 1, -1)) if self._maps.channels_first[tensor] else maps
+
+    def _as_computed(self, tensor: str, maps: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(np.moveaxis(maps, -1, 1)) if self._maps.channels_first[tensor] else maps
+
+    def _first_filters(self) -> np.ndarray | None:
+        """The kernels of the first layer, with what stands before it (scaling, BGR) taken into them."""
+        node = find_first_convolution(self._graph)
+        if node is None:
+            return None
+        # The photo reaches the layer as a sum of its colours: what one of them adds, it is asked by four photos.
+        size = self.spec.size
+        photos = np.zeros((4, size, size, 3), np.float32)
+        photos[1:] += 255 * np.eye(3, dtype=np.float32)[:, None, None]
+        names = {"input": [self._graph.photo], "output": [node.input[0]]}
+        before = ancestors(self._graph.nodes, node.input[0])
+        session = runtime_session(self._graph.model(before, {}, names), optimised=False)
+        read = session.run(None, {self._graph.photo: photos})[0]
+        middle = read[:, :, read.shape[2] // 2, read.shape[3] // 2]
+        colours = (middle[1:] - middle[0]).T / 255  # (channel of the layer, colour)
+        weights = self._graph.constants[node.input[1]]
+        return np.einsum("oikl,ic->oklc", weights, colours).astype(np.float32)
+
+
+def _centred(scores: np.ndarray) -> np.ndarray:
+    return np.asarray(scores - scores.mean(axis=1, keepdims=True))

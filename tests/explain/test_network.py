@@ -1,0 +1,202 @@
+"""A model file looked into: against Keras' own scores, maps and gradients, on every kind of network of the ladder."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ladder_models import CLASSES, SIZE, nested, photos, recipe
+
+from tellapart.deploy.runtime import Model
+from tellapart.errors import ModelFileError, OptionError
+from tellapart.explain.network import Network
+from tellapart.models.backend import keras
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's tape is the reference")
+SCRATCH = ("baseline", "deeper", "augmented", "tuned")
+BACKBONES = {"pocket": 32, "small_vgg": 32, "mobilenet_v2": 64}
+
+
+def made(name: str) -> tuple[Any, Model]:
+    return nested(name, BACKBONES[name]) if name in BACKBONES else recipe(name)
+
+
+def centred_logits(network: Any, x: Any) -> Any:
+    """Keras' scores: the last layer before its softmax, wherever it is nested."""
+    import tensorflow as tf
+
+    last = network.layers[-1]
+    head = last.layers[-1] if hasattr(last, "layers") else last
+    head.activation, kept = keras.activations.linear, head.activation
+    try:
+        told = network(x, training=False)
+        logits = told[0] if isinstance(told, list | tuple) else told
+    finally:
+        head.activation = kept
+    return logits - tf.reduce_mean(logits, axis=1, keepdims=True)
+
+
+def tape(network: Any, x: np.ndarray, seed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and gradient by TensorFlow."""
+    import tensorflow as tf
+
+    photo = tf.constant(x.astype(np.float32))
+    with tf.GradientTape() as kept:
+        kept.watch(photo)
+        scores = centred_logits(network, photo)
+        total = tf.reduce_sum(scores * seed)
+    return np.asarray(scores.numpy()), np.asarray(kept.gradient(total, photo).numpy())
+
+
+def close(told: np.ndarray, truth: np.ndarray, share: float = 2e-3) -> None:
+    assert told.shape == truth.shape
+    assert np.abs(truth).max() > 0
+    np.testing.assert_allclose(told, truth, atol=share * float(np.abs(truth).max()), rtol=share)
+
+
+@pytest.mark.parametrize("name", [*SCRATCH, *BACKBONES])
+def test_scores_and_gradients_are_those_of_keras(name: str) -> None:
+    network, model = made(name)
+    own = Network(model)
+    x = photos(3, own.spec.size)
+    seed = np.random.default_rng(1).normal(size=(3, 3)).astype(np.float32)
+    scores, gradient = tape(network, x, seed)
+    close(own.scores(x), scores)
+    close(own.gradient(x, seed), gradient)
+
+
+@pytest.mark.parametrize("name", ["majority", "deeper", "pocket"])
+def test_scores_are_the_logarithms_of_the_probabilities_before_calibration(name: str) -> None:
+    own = Network(made(name)[1])
+    x = photos(4, own.spec.size)
+    temperature = 1.0 if name == "majority" else 1.5
+    logs = np.log(own.probabilities(x)) * temperature
+    np.testing.assert_allclose(own.scores(x), logs - logs.mean(axis=1, keepdims=True), atol=2e-4)
+
+
+HALVED = {"baseline": (32, 16, 8), "deeper": (32, 16, 8, 4, 2), "pocket": (16, 8, 4, 2), "small_vgg": (32, 16, 8)}
+
+
+@pytest.mark.parametrize("name", [*SCRATCH, *BACKBONES])
+def test_blocks_are_the_last_maps_of_each_size(name: str) -> None:
+    own = Network(made(name)[1])
+    sides = [own.shape_of(block)[0] for block in own.blocks]
+    expected = {**dict.fromkeys(SCRATCH, HALVED["deeper"]), **HALVED, "mobilenet_v2": (32, 16, 8, 4, 2)}
+    assert tuple(sides) == expected[name]
+    x = photos(2, own.spec.size)
+    for block in own.blocks:
+        maps = own.activations(x, block)
+        assert maps.shape == (2, *own.shape_of(block))
+        assert np.ptp(maps) > 0
+
+
+LAST = {"baseline": "activation_2", "pocket": "last", "small_vgg": "block3_conv2", "mobilenet_v2": "out_relu"}
+
+
+@pytest.mark.parametrize("name", list(LAST))
+def test_the_last_block_is_the_layer_that_people_would_name(name: str) -> None:
+    network, model = made(name)
+    holder = network if name == "baseline" else next(layer for layer in network.layers if hasattr(layer, "layers"))
+    if name == "baseline":
+        layers = [layer for layer in network.layers if isinstance(layer, keras.layers.Activation)]
+        inner, x_of = keras.Model(network.input, layers[-1].output), lambda x: x.astype(np.float32)
+    else:
+        from tellapart.models.backbones import find_backbone
+
+        inner = keras.Model(holder.input, holder.get_layer(LAST[name]).output)
+        x_of = lambda x: find_backbone("vgg16" if name == "small_vgg" else name).preprocess(
+            keras.ops.convert_to_tensor(x.astype(np.float32))
+        )  # noqa: E731
+    own = Network(model)
+    x = photos(2, own.spec.size)
+    close(own.activations(x, own.blocks[-1]), keras.ops.convert_to_numpy(inner(x_of(x))))
+
+
+def test_gradients_chain_through_a_block() -> None:
+    """What a block adds to a score, followed on to the photo, is the gradient of the score."""
+    own = Network(made("pocket")[1])
+    x, seed = photos(2, own.spec.size), np.eye(3, dtype=np.float32)[:2]
+    within = own.gradient(x, seed, at="block2")
+    assert within.shape == (2, *own.shape_of("block2"))
+    close(own.gradient(x, within, of="block2"), own.gradient(x, seed))
+
+
+def test_each_photo_is_by_itself_and_any_number_of_them_is_taken() -> None:
+    own = Network(made("baseline")[1])
+    x, seed = photos(37, SIZE), np.random.default_rng(0).normal(size=(37, 3))
+    together = own.gradient(x, seed)
+    np.testing.assert_allclose(together[20:21], own.gradient(x[20:21], seed[20:21]), atol=1e-7)
+    assert own.scores(x).shape == (37, 3)
+    assert own.scores(x[:0]).shape == (0, 3)
+    np.testing.assert_array_equal(own.scores(x), own.scores(x.astype(np.float32)))
+
+
+def test_features_are_what_the_last_layer_weighs() -> None:
+    network, model = made("baseline")
+    own = Network(model)
+    x = photos(3, SIZE)
+    kernel, bias = network.layers[-1].get_weights()
+    logits = own.features(x) @ kernel + bias
+    close(own.scores(x), logits - logits.mean(axis=1, keepdims=True))
+
+
+def test_first_filters_read_red_green_and_blue() -> None:
+    """VGG16 reads blue first and other networks scaled colours; the filters are told as for the photo."""
+    for name in ("baseline", "small_vgg"):
+        network, model = made(name)
+        own = Network(model)
+        layers = [*network.layers, *(inner for layer in network.layers for inner in getattr(layer, "layers", []))]
+        kernel = next(layer for layer in layers if isinstance(layer, keras.layers.Conv2D)).get_weights()[0]
+        kernel = kernel[:, :, ::-1] if name == "small_vgg" else kernel / 127.5
+        assert own.first_filters is not None
+        close(own.first_filters, kernel.transpose(3, 0, 1, 2))
+
+
+def test_the_floor_has_no_blocks_and_no_filters() -> None:
+    own = Network(made("majority")[1])
+    assert own.blocks == ()
+    assert own.first_filters is None
+    assert not own.gradient(photos(2, SIZE), np.ones((2, 3))).any()
+
+
+def test_what_does_not_fit_is_told() -> None:
+    own = Network(made("baseline")[1])
+    x = photos(2, SIZE)
+    with pytest.raises(OptionError, match="block1, block2, block3"):
+        own.activations(x, "block9")
+    with pytest.raises(OptionError, match="none, as this model has no convolutions"):
+        Network(made("majority")[1]).activations(x, "block1")
+    with pytest.raises(OptionError, match=r"\(2, 3\), the shape of scores"):
+        own.gradient(x, np.ones((2, 4)))
+    with pytest.raises(OptionError, match="32, 32, 3"):
+        own.scores(photos(1, 16))
+
+
+def test_a_file_is_checked_when_it_is_opened(tmp_path: Path) -> None:
+    content = made("baseline")[1].content
+    (tmp_path / "model.onnx").write_bytes(content)
+    own = Network.open(tmp_path)
+    assert (own.classes, own.spec.size, own.recipe, own.backbone) == (CLASSES, SIZE, "baseline", None)
+    (tmp_path / "model.onnx").write_bytes(content[:-1000])
+    with pytest.raises(ModelFileError):
+        Network.open(tmp_path)
+
+
+def test_sessions_are_kept_but_not_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tellapart.explain.network as module
+
+    opened = []
+    real = module.runtime_session
+    monkeypatch.setattr(module, "runtime_session", lambda *given, **how: opened.append(1) or real(*given, **how))
+    own = Network(made("deeper")[1])
+    x, seed = photos(1, SIZE), np.ones((1, 3))
+    opened.clear()
+    for _ in range(2):
+        own.gradient(x, seed)
+        own.scores(x)
+        own.activations(x, "block2")
+    assert len(opened) == 2
+    for block in own.blocks:
+        own.gradient(x, seed, at=block)
+    own.gradient(x, seed, at=own.blocks[-1])
+    assert len(opened) == 2 + len(own.blocks)
