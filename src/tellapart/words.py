@@ -53,6 +53,16 @@ def decimal(value: float, digits: int = 2) -> str:
     return f"{value:.{digits}f}" if math.isfinite(value) else "–"
 
 
+def tied(text: str) -> str:
+    r"""Keep the per cent sign of a sentence on the line of its number.
+
+    Example:
+        >>> tied("94.4 % of 10").replace("\xa0", "_")
+        '94.4_% of 10'
+    """
+    return text.replace(" %", f"{_NO_BREAK}%")
+
+
 def counted(count: int, one: str, many: str = "") -> str:
     """Write a count with its noun.
 

@@ -16,7 +16,7 @@ from test_findings import write as write_audit_json
 from tellapart.errors import RunFolderError
 from tellapart.report.page import write_report
 
-_SECTIONS = ["ladder", "steps", "comparisons", "tuning", "augmentation", "more-photos", "data", "environment"]
+_SECTIONS = ["ladder", "comparisons", "steps", "tuning", "augmentation", "more-photos", "data", "environment"]
 _VOID = {"meta", "link", "img", "br", "hr", "input"}
 
 
@@ -103,7 +103,7 @@ def test_every_step_and_every_figure_is_there(page: Page, run: Path) -> None:
     for step in ("Step 0", "Step 1: Simple CNN", "Step 4: Tuned CNN", "Step 5b: Fine-tuned backbone"):
         assert step in page.text
     images = [attrs for tag, attrs in page.tags if tag == "img"]
-    assert len(images) == len(list((run / "figures").glob("*.png"))) == 30
+    assert len(images) == len(list((run / "figures").glob("*.png"))) == 40
     assert all(len(image["alt"] or "") > 20 for image in images)
     assert sum(tag == "figcaption" for tag, _ in page.tags) == len(images)
     for said in (

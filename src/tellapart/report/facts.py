@@ -88,6 +88,13 @@ def about_trials(trials: Sequence[Mapping[str, str]]) -> str:
     return f"{counted(len(trials), 'trial')}: {told}."
 
 
+def about_importance(rows: Sequence[Row]) -> str:
+    """Tell in words how much each searched setting mattered, the one that mattered most first."""
+    shares = zip(column(rows, "importance"), (str(row.get("parameter", "")) for row in rows), strict=True)
+    told = sorted(((share, name) for share, name in shares if share > 0), reverse=True)
+    return ", ".join(f"{name.replace('_', ' ')} {percent(share, 0)}" for share, name in told) + ("." if told else "")
+
+
 def about_curves(history: Sequence[Row], best_epoch: int | None, phases: Sequence[int] = ()) -> str:
     """Tell in words what the curves show at the best epoch."""
     best = best_epoch_of(history, best_epoch)
