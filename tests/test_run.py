@@ -5,7 +5,7 @@ import pytest
 
 from tellapart.errors import PhotosError, RunFolderError, UnknownNameError
 from tellapart.files import read_json, write_csv, write_json, write_text
-from tellapart.run import FORMAT, Run, Table, check_free, claim, keep_apart, settings_of
+from tellapart.run import FORMAT, Run, check_free, claim, keep_apart, settings_of
 
 SETTINGS: dict[str, object] = {"seed": 0, "recipes": ["baseline"], "weights": None}
 

@@ -160,10 +160,12 @@ def _write_history(folder: Path, epochs: int, skill: float) -> None:
             1.2 * math.exp(-epoch / 3) + 0.3 + 0.03 * epoch,
             skill - 0.4 * math.exp(-epoch / 3),
             1.2,
+            0.001 if epoch < 10 else 0.0002,
         )
         for epoch in range(1, epochs + 1)
     ]
-    write_csv(folder / "history.csv", ["epoch", "loss", "accuracy", "valid_loss", "valid_accuracy", "seconds"], rows)
+    columns = ["epoch", "loss", "accuracy", "valid_loss", "valid_accuracy", "seconds", "learning_rate"]
+    write_csv(folder / "history.csv", columns, rows)
 
 
 def _write_search(run: Path, random: np.random.Generator) -> None:
@@ -176,11 +178,12 @@ def _write_search(run: Path, random: np.random.Generator) -> None:
             0.6,
             10,
             12.5,
-            0.001,
+            round(10 ** random.uniform(-4, -2), 6),
+            round(random.uniform(0, 0.6), 3),
         )
         for trial, state in enumerate(states)
     ]
-    columns = ["trial", "state", "valid_loss", "valid_accuracy", "epochs", "seconds", "learning_rate"]
+    columns = ["trial", "state", "valid_loss", "valid_accuracy", "epochs", "seconds", "learning_rate", "dropout"]
     folder = run / "recipes" / "tuned"
     write_csv(folder / "trials.csv", columns, rows)
     importance = [("learning_rate", 0.61), ("dropout", 0.25), ("dense_units", 0.14)]

@@ -72,7 +72,11 @@ def classes(title: str, fares: "Sequence[ClassFare]", *, ax: "Axes | None" = Non
 
 
 def class_steps(
-    names: Sequence[str], recipes: Sequence[str], changes: "Sequence[Sequence[ClassChange]]", *, ax: "Axes | None" = None
+    names: Sequence[str],
+    recipes: Sequence[str],
+    changes: "Sequence[Sequence[ClassChange]]",
+    *,
+    ax: "Axes | None" = None,
 ) -> "Figure":
     """Draw the recall of each class (rows) with each recipe (columns), and its change against the recipe before.
 
@@ -97,10 +101,8 @@ def class_steps(
             _write(place, (j, i), cell)
     place.set_yticks(range(len(rows)), labels=labels, color=INK, **font(SMALL))
     heads = [wrapped(drawable(name.replace("-", "- ")), 16) for name in recipes]
-    place.set_xticks(range(len(recipes)), labels=heads, color=INK, rotation=40, **font(SMALL))
+    place.set_xticks(range(len(recipes)), labels=heads, color=INK, rotation=40, ha="left", **font(SMALL))
     place.xaxis.tick_top()
-    for label in place.get_xticklabels():
-        label.set_ha("left")
     place.set_xlim(-0.5, len(recipes) - 0.5)
     _rule_cells(place, len(recipes), len(rows))
     put_title(place, "Class by class, step by step: found (%)", whole=ax is None, legend_rows=5)

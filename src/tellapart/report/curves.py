@@ -60,7 +60,7 @@ def best_epoch_of(history: Sequence[Row], said: int | None = None) -> int | None
     return epochs[losses.index(min(losses))]
 
 
-def curves(  # noqa: PLR0913  what the history does not say by itself
+def curves(
     title: str,
     history: Sequence[Row],
     *,
@@ -85,7 +85,7 @@ def curves(  # noqa: PLR0913  what the history does not say by itself
     places = [ax] if ax is not None else _axes(panels)
     for place, name in zip(places, panels, strict=True):
         _PANELS[name](place, history)
-        _mark_epochs(place, history, best_epoch_of(history, best_epoch), phases)
+        _mark_epochs(place, best_epoch_of(history, best_epoch), phases)
     first, last = places[0], places[-1]
     last.set_xlabel("epoch (one pass over the training photos)", color=INK, **font(SIZE))
     _whole_epochs(last, epochs_of(history))
@@ -118,7 +118,7 @@ def _axes(panels: Sequence[str]) -> "list[Axes]":
     return list(figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0])
 
 
-def _mark_epochs(ax: "Axes", history: Sequence[Row], best: int | None, phases: Sequence[int]) -> None:
+def _mark_epochs(ax: "Axes", best: int | None, phases: Sequence[int]) -> None:
     if best is not None:
         ax.axvline(best, color=GREY, linestyle=":", linewidth=2.2, label=f"best epoch: {best}")
     for place, last in enumerate(phases):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tellapart.report.curves import Row, best_epoch_of, column, epochs_of
-from tellapart.words import counted, percent
+from tellapart.words import counted, isolated, percent
 
 _PARTS = ("train", "valid", "test")
 
@@ -53,7 +53,7 @@ def mistakes(matrix: Sequence[Sequence[int]], classes: Sequence[str], most: int 
     """Tell the commonest mistakes in words, the most frequent first."""
     pairs = sorted((-count, i, j) for i, row in enumerate(matrix) for j, count in enumerate(row) if count and i != j)
     return [
-        f"{-count} of {counted(sum(matrix[i]), 'photo')} of “{classes[i]}” taken for “{classes[j]}”"
+        f"{-count} of {counted(sum(matrix[i]), 'photo')} of “{isolated(classes[i])}” taken for “{isolated(classes[j])}”"
         for count, i, j in pairs[:most]
     ]
 

@@ -20,6 +20,7 @@ from tellapart.report.matrix import confusion
 from tellapart.report.parallel import settings_of, tuning_parallel
 from tellapart.report.reliability import reliability
 from tellapart.report.run_folder import RunFolder
+from tellapart.report.step_view import title_of
 from tellapart.report.steps import ladder
 from tellapart.report.style import INK, SMALL, new_figure, put_title, save_figure
 from tellapart.report.trials import tuning_history, tuning_importance, with_loss
@@ -118,7 +119,7 @@ def _side_by_side(run: RunFolder) -> "Iterator[tuple[str, Figure]]":
 
 def _figures_of(run: RunFolder, recipe: dict[str, Any]) -> "Iterator[tuple[str, Figure]]":
     name = recipe["name"]
-    title = str(recipe["title"] or name.capitalize())
+    title = title_of(recipe)
     history = run.table("recipes", name, "history.csv")
     if history and name != "majority":
         yield f"curves_{name}", curves(title, history, best_epoch=recipe["best_epoch"], phases=recipe["phases"])

@@ -83,6 +83,7 @@ def _environment() -> "Environment":
         "amount": words.amount,
         "decimal": words.decimal,
         "tied": words.tied,
+        "isolated": words.isolated,
     }
     environment.globals["counted"] = words.counted
     return environment
@@ -116,7 +117,7 @@ def _context(run: RunFolder) -> dict[str, Any]:
         "parts": facts.parts_of(split),
         "class_counts": facts.class_counts(split, photos["counts"]),
         "ladder": picture(run, "ladder"),
-                "hardest": hardest(run),
+        "hardest": hardest(run),
         **_side_by_side(run),
         **_search(run),
         "augmentation": picture(run, "augmentation"),

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tellapart.report.curves import Row, number
 from tellapart.report.lettering import drawable, font, wrapped
@@ -74,7 +74,7 @@ def _draw_trials(ax: "Axes", trials: Sequence[Row], scales: Sequence[_Scale]) ->
     for row in trials:
         stopped = row.get("state") != "COMPLETE"
         label = "best" if row is best else "stopped early" if stopped else "ran to its end"
-        style = {
+        style: dict[str, Any] = {
             "best": {"color": LIGHT, "linewidth": 3.2, "marker": "D", "markersize": 8, "zorder": 4},
             "stopped early": {"color": GREY, "linewidth": 1.1, "linestyle": ":", "zorder": 2},
             "ran to its end": {"color": DARK, "linewidth": 1.6, "alpha": 0.75, "zorder": 3},

@@ -12,6 +12,7 @@ from tellapart.report.curves import rates_of
 from tellapart.report.run_folder import RunFolder
 from tellapart.report.style import DOTS_PER_INCH, INCHES
 from tellapart.report.tables import epochs_table, matrix_table, reliability_table
+from tellapart.words import isolated
 
 # A wide figure keeps 72 pixels an inch and scrolls in its own box, so that its
 # letters stay as large as those of the others.
@@ -21,7 +22,7 @@ _WIDE_INCHES = 1.15 * INCHES
 
 def title_of(recipe: Mapping[str, Any]) -> str:
     """Call a recipe by its title, in early runs by its name."""
-    return str(recipe["title"] or recipe["name"].capitalize())
+    return str(recipe.get("title") or recipe["name"].capitalize())
 
 
 def step_view(run: RunFolder, recipe: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def hardest(run: RunFolder) -> str:
     worst = min(there, key=lambda score: score.recall, default=None)
     if worst is None or worst.recall == 1:
         return ""
-    return f"“{worst.name}”, {round(worst.recall * worst.photos)} of {worst.photos} found"
+    return f"“{isolated(worst.name)}”, {round(worst.recall * worst.photos)} of {worst.photos} found"
 
 
 def picture(run: RunFolder, name: str) -> dict[str, Any] | None:

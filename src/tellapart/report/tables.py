@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tellapart.report.curves import Row, best_epoch_of, column, epochs_of, number
-from tellapart.words import counted, decimal, percent
+from tellapart.words import counted, decimal, isolated, percent
 
 if TYPE_CHECKING:
     from tellapart.evaluation.class_scores import ClassChange
@@ -30,7 +30,7 @@ class PageTable:
     summary: str
     caption: str
     columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
 
 
 def epochs_table(history: Sequence[Row], best: int | None) -> PageTable | None:
@@ -56,7 +56,7 @@ def matrix_table(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Pag
     """The counts of a confusion matrix; of more than 30 classes only the mistakes, the most frequent first."""
     if len(classes) > MOST_CLASSES:
         return _mistakes_table(matrix, classes)
-    names = [f"{at} {name}" for at, name in enumerate(classes, 1)]
+    names = [f"{at} {isolated(name)}" for at, name in enumerate(classes, 1)]
     heads = ("The photo shows", *(f"called {at}" for at in range(1, len(classes) + 1)))
     rows = [(name, *map(str, row)) for name, row in zip(names, matrix, strict=True)]
     caption = "Test photos of each class, and as which class they were named; the columns count as the rows do."
@@ -65,7 +65,7 @@ def matrix_table(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Pag
 
 def _mistakes_table(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> PageTable:
     pairs = sorted((-count, i, j) for i, row in enumerate(matrix) for j, count in enumerate(row) if count and i != j)
-    rows = [(classes[i], classes[j], str(-count)) for count, i, j in pairs[:_MOST_MISTAKES]]
+    rows = [(isolated(classes[i]), isolated(classes[j]), str(-count)) for count, i, j in pairs[:_MOST_MISTAKES]]
     left = len(pairs) - len(rows)
     caption = "Test photos that were named wrongly" + (f"; {left:,} rarer mistakes are left out." if left else ".")
     return PageTable("The mistakes as a table", caption, ("The photo shows", "it was called", "photos"), rows)
@@ -104,7 +104,7 @@ def steps_table(
     classes: Sequence[str], recipes: Sequence[str], changes: "Sequence[Sequence[ClassChange]]"
 ) -> PageTable:
     """The recall of each class with each recipe, and what the recipe changed."""
-    rows = [(name, *map(_told_change, row)) for name, row in zip(classes, changes, strict=True)]
+    rows = [(isolated(name), *map(_told_change, row)) for name, row in zip(classes, changes, strict=True)]
     caption = "Share of each class's test photos that were found, and the change in points against the recipe before."
     return PageTable("The classes, step by step, as a table", caption, ("Class", *recipes), rows)
 
