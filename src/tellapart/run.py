@@ -200,7 +200,8 @@ class Run:
         entries = {entry["name"]: entry for entry in self.results["recipes"]}
         if name not in entries:
             raise UnknownNameError("recipe of this run", name, entries)
-        rows = read_csv(self.folder / "recipes" / name / "history.csv")
+        file = self.folder / "recipes" / name / "history.csv"
+        rows = read_csv(file) if file.is_file() else []
         numbers = [{key: float(value) if value else math.nan for key, value in row.items()} for row in rows]
         return RecipeRun(entries[name], History(numbers, best_epoch=entries[name].get("best_epoch")), self.folder)
 
@@ -236,10 +237,10 @@ class Run:
         return curves_all(self._needed(learned_of(self._checked()), "epochs"))
 
     def plot_confusions(self) -> "Figure":
-        """The confusion matrices of all recipes side by side, as shares; see `report.matrices`."""
+        """The confusion matrices of all recipes but the floor, as shares; see `report.matrices`."""
         from tellapart.report.matrices import confusion_steps
 
-        entries = self._checked().recipes
+        entries = [entry for entry in self._checked().recipes if entry["name"] != "majority"]
         matrices = [(entry["name"], entry["test"]["confusion"]) for entry in entries]
         return confusion_steps(matrices, self.results["photos"]["classes"])
 

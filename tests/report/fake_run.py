@@ -11,7 +11,7 @@ from tellapart.evaluation.calibration import Temperature, calibration
 from tellapart.evaluation.conformal import conformal
 from tellapart.evaluation.selective import rejection
 from tellapart.evaluation.strangers import false_alarms, fit_strangers
-from tellapart.files import write_csv, write_json, write_text
+from tellapart.files import read_json, write_csv, write_json, write_text
 from tellapart.report.figures import augmentation, save_figure
 
 CLASSES = ["bed", "chair", "sofa", "table"]
@@ -53,6 +53,13 @@ def build_run(run: Path, classes: list[str] | None = None) -> Path:
     ]
     save_figure(augmentation(tiles), run / "figures" / "augmentation.png")
     return run
+
+
+def keep_recipes(run: Path, *names: str) -> None:
+    """Leave only some recipes in results.json, so that fewer figures have to be drawn."""
+    results = read_json(run / "results.json")
+    kept = [recipe for recipe in results["recipes"] if recipe["name"] in names]
+    write_json(run / "results.json", {**results, "recipes": kept})
 
 
 def _test_paths(names: list[str]) -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -61,3 +62,10 @@ def test_a_title_can_stand_over_axes_of_another_figure() -> None:
 def test_the_file_is_written(tmp_path: Path) -> None:
     path = save_figure(new_figure(1), tmp_path / "new" / "figure.png")
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_figure_gives_a_notebook_its_picture_and_size() -> None:
+    shown: Any = new_figure(3)
+    content, told = shown._repr_png_()
+    assert content.startswith(b"\x89PNG")
+    assert told == {"width": 540, "height": 270}

@@ -14,10 +14,10 @@ from tellapart.report import facts
 from tellapart.report.answers import steps_of_classes
 from tellapart.report.figures import draw_figures
 from tellapart.report.findings import read_findings
+from tellapart.report.page_tables import steps_table, trials_table
 from tellapart.report.parallel import settings_of
 from tellapart.report.run_folder import REFIT, RunFolder, checked, read_run
 from tellapart.report.step_view import flat, hardest, picture, step_view, title_of
-from tellapart.report.tables import steps_table, trials_table
 
 if TYPE_CHECKING:
     from jinja2 import Environment

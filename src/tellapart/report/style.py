@@ -31,7 +31,7 @@ LIGHT = "#e08600"
 
 
 def new_figure(height: float, width: float = INCHES) -> "Figure":
-    """Make an empty white figure; sizes in inches."""
+    """Make an empty white figure, which shows itself in a notebook; sizes in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     figure = _shown_figure()(figsize=(width, height), dpi=DOTS_PER_INCH, facecolor="white")
