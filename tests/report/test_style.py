@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.text import Text
 from PIL import Image
 
 from tellapart.report.style import (
@@ -69,3 +70,18 @@ def test_a_figure_gives_a_notebook_its_picture_and_size() -> None:
     content, told = shown._repr_png_()
     assert content.startswith(b"\x89PNG")
     assert told == {"width": 540, "height": 270}
+
+
+def test_the_title_of_given_axes_stands_over_their_legend() -> None:
+    figure = new_figure(4)
+    ax = figure.subplots()
+    put_title(ax, "A title", whole=False)
+    for number in range(5):
+        ax.plot([1, 2], label=f"line {number}")
+    legend_above(ax)
+    figure.draw_without_rendering()
+    legend = ax.get_legend()
+    assert legend is not None
+    assert ax.get_title(loc="left") == "A title"
+    title = next(text for text in ax.findobj(Text) if text.get_text() == "A title")
+    assert title.get_window_extent().y0 >= legend.get_window_extent().y1 - 2

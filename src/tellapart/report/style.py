@@ -91,8 +91,8 @@ def dress(ax: "Axes", x: str, y: str) -> None:
 
 
 def legend_above(ax: "Axes", per_row: int = 2) -> None:
-    """Put the legend over the axes, where it hides nothing."""
-    ax.legend(
+    """Put the legend over the axes, where it hides nothing, and the title of the axes, if any, over the legend."""
+    legend = ax.legend(
         loc="lower left",
         bbox_to_anchor=(-0.02, 1.0),
         ncols=per_row,
@@ -102,6 +102,10 @@ def legend_above(ax: "Axes", per_row: int = 2) -> None:
         columnspacing=1.4,
         borderaxespad=0.2,
     )
+    title = ax.get_title(loc="left")
+    if title:
+        rows = -(-len(legend.get_texts()) // per_row)
+        ax.set_title(title, loc="left", color=INK, pad=12 + 18 * rows, **font(TITLE, "bold"))
 
 
 def png(figure: "Figure") -> bytes:
