@@ -282,17 +282,15 @@ def _conclusion(grounds: Sequence[Ground], comparisons: Sequence[Paired]) -> str
     level = []
     for pair in (each.comparison for each in comparisons):
         if not pair.told_apart:
-            level.append(f"{pair.a} from {pair.b}")
+            level.append(f"{pair.b} and {pair.a}")
             continue
         better, worse = (pair.b, pair.a) if pair.difference > 0 else (pair.a, pair.b)
         beaten.setdefault(better, []).append(f"{worse} ({points(abs(pair.difference))})")
     told = [f"{better} is better than {_listed(worse)}" for better, worse in beaten.items()]
-    if level:
-        told.append(
-            f"{_listed(level)} cannot be told apart by accuracy"
-            if len(level) <= 3
-            else f"{len(level)} of {len(comparisons)} pairs cannot be told apart by accuracy"
-        )
+    if not told:
+        told.append(f"none of the {len(level)} pairs can be told apart by accuracy")
+    elif level:
+        told.append(f"{'; '.join(level[:3])}{' (and other pairs)' if len(level) > 3 else ''} cannot be told apart")
     return f"{ground}: {'; '.join(told)}."
 
 
@@ -300,7 +298,7 @@ def _on(grounds: Sequence[Ground], comparisons: Sequence[Paired]) -> str:
     sizes = {pair.photos for pair in comparisons}
     used = [ground for ground in grounds if ground.photos]
     if len(sizes) > 1 or len(used) < len(grounds):
-        return f"On the test photos that {'both runs of a pair' if len(grounds) > 1 else 'both runs'} may be judged by"
+        return "On the test photos that each pair of runs shares"
     same = all(ground.same_test for ground in used)
     return f"On the same {sizes.pop()} test photos" if same else f"On the {sizes.pop()} test photos that both share"
 
