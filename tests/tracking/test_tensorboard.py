@@ -11,6 +11,7 @@ import tellapart as ta
 from ladder_set import draw_shapes
 from tellapart.errors import MissingExtraError
 from tellapart.files import read_csv
+from tellapart.reproduction import arguments_of
 from tellapart.tracking.record import record_of
 from tellapart.tracking.tensorboard import TensorBoardTracker
 from tracked_run import run_with_both
@@ -86,6 +87,11 @@ def test_a_run_that_goes_on_is_logged_once(run: ta.Run, tmp_path: Path) -> None:
         tracker.recipe(record_of(run.recipe("baseline").results, run.folder))
         tracker.close(failed=True)
     assert len(read(tmp_path).Scalars("training", "baseline/loss")) == 2
+
+
+def test_a_run_made_again_is_not_tracked(run: ta.Run) -> None:
+    assert run.results["settings"]["track"] == "tensorboard,mlflow"
+    assert "track" not in arguments_of(run)
 
 
 def test_without_the_extra_nothing_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

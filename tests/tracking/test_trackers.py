@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from as_user import Notes
+from as_user import Notes, run
 from tellapart.errors import TrainingError, UnknownNameError
 from tellapart.tracking import trackers as module
 from tellapart.tracking.record import Record
@@ -47,8 +47,8 @@ class Kept:
 def test_a_tracker_that_fails_ends_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, broken = Kept(), Kept("broken", fails_at="majority")
     monkeypatch.setattr(module, "_KINDS", {"kept": lambda _: whole, "broken": lambda _: broken})
-    run, notes = tracked_run(tmp_path, "broken, kept", recipes="majority", folds=3)
-    assert run.results["settings"]["track"] == "broken, kept"
+    made, notes = tracked_run(tmp_path, "broken, kept", recipes="majority", folds=3)
+    assert made.results["settings"]["track"] == "broken, kept"
     # Once for all rounds.
     assert whole.told == ["begin", "majority", "finish majority", "close False"]
     assert broken.told == ["begin", "majority", "close True"]
@@ -86,3 +86,11 @@ def test_names(tmp_path: Path) -> None:
         none.finish({})
     assert notes.lines == []
     assert not list(tmp_path.iterdir())
+
+
+def test_a_wrong_name_ends_the_command_before_anything_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, _, err = run(capsys, "fit", tmp_path / "nowhere", "--out", tmp_path / "run", "--track", "mlfow")
+    assert status == 2
+    assert "No tracker is called 'mlfow'. Did you mean mlflow?" in err
