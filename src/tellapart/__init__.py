@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from tellapart.estimator import ImageClassifier
     from tellapart.pipeline import fit
     from tellapart.run import Run
+    from tellapart.side_by_side import compare
 
 __version__ = "0.1.0"
 
-__all__ = ["ImageClassifier", "Model", "Run", "TellapartError", "UserError", "__version__", "fit", "load"]
+__all__ = ["ImageClassifier", "Model", "Run", "TellapartError", "UserError", "__version__", "compare", "fit", "load"]
 
 _HOMES = {
     "ImageClassifier": "tellapart.estimator",
@@ -28,6 +29,7 @@ _HOMES = {
     "Run": "tellapart.run",
     "TellapartError": "tellapart.errors",
     "UserError": "tellapart.errors",
+    "compare": "tellapart.side_by_side",
     "fit": "tellapart.pipeline",
     "load": "tellapart.deploy.runtime",
 }

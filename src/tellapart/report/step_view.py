@@ -72,9 +72,11 @@ def hardest(run: RunFolder) -> str:
 def picture(run: RunFolder, name: str) -> dict[str, Any] | None:
     """Give a figure of the run as a data URI with its size in pixels of the page; None where it was not drawn."""
     file = run.figure(name)
-    if file is None:
-        return None
-    content = file.read_bytes()
+    return None if file is None else embedded(file.read_bytes())
+
+
+def embedded(content: bytes) -> dict[str, Any]:
+    """A PNG file as a template shows it: a data URI, and its size on the page."""
     # The header of a PNG file holds its width and height at this place.
     width, height = struct.unpack(">II", content[16:24])
     scale = _PIXELS_PER_INCH / DOTS_PER_INCH
