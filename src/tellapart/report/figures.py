@@ -12,6 +12,7 @@ from tellapart.report.coverage import coverage
 from tellapart.report.curves import column, curves
 from tellapart.report.growth import learning_curve
 from tellapart.report.lettering import drawable, font, wrapped
+from tellapart.report.map_figures import map_figures
 from tellapart.report.matrix import confusion
 from tellapart.report.reliability import reliability
 from tellapart.report.run_folder import RunFolder
@@ -87,6 +88,7 @@ def _figures(run: RunFolder) -> "Iterator[tuple[str, Figure]]":
     importance = run.table("recipes", "tuned", "importance.csv")
     if any(share > 0 for share in column(importance, "importance")):
         yield "tuning_importance", tuning_importance(importance)
+    yield from map_figures(run.path)
 
 
 def _figures_of(run: RunFolder, recipe: dict[str, Any]) -> "Iterator[tuple[str, Figure]]":
