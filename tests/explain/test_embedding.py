@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn.manifold import trustworthiness
@@ -36,6 +40,20 @@ def test_what_lies_together_in_feature_space_lies_together_on_the_map() -> None:
 def test_the_same_seed_gives_the_same_map_to_the_last_bit() -> None:
     features, _ = clusters(45)
     assert lay_out(features, seed=3).points.tobytes() == lay_out(features, seed=3).points.tobytes()
+
+
+def test_one_thread_alone_adds_up_even_in_a_process_that_has_loaded_nothing() -> None:
+    script = (
+        "import numpy as np, threadpoolctl\n"
+        "from tellapart.explain import embedding\n"
+        "embedding._trust = lambda *_: max(one['num_threads'] for one in threadpoolctl.threadpool_info())\n"
+        "print(embedding.lay_out(np.random.default_rng(0).normal(size=(40, 4)), 0).trust)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "3"},
+    )  # fmt: skip
+    assert done.stdout.strip() == "1"
 
 
 def test_few_photos_are_laid_out_by_pca_alone() -> None:

@@ -39,7 +39,7 @@ def test_what_was_not_tested_is_paler_and_the_legend_says_so() -> None:
 
 def test_odd_names_are_drawn_as_text() -> None:
     figure = feature_map(POINTS, [n % 5 for n in range(60)], ODD_CLASSES)
-    assert "<script>alert(1)</scr…" in names(figure)
+    assert "<script>alert(1)</script>" in names(figure)
     assert png(figure)[:4] == b"\x89PNG"
 
 

@@ -59,6 +59,15 @@ def odd(tmp_path_factory: pytest.TempPathFactory, quick: None) -> Path:  # noqa:
     return run
 
 
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory, quick: None) -> Path:  # noqa: ARG001
+    names = [f"kind {number}" for number in range(9)]
+    run = build_run(tmp_path_factory.mktemp("runs") / "many", names)
+    build_map(run, names)
+    write_report(run)
+    return run
+
+
 @given(st.text(st.characters(), max_size=60))
 def test_any_text_comes_through_a_script_block_unchanged(text: str) -> None:
     block = str(script_json({"name": text}))
@@ -299,6 +308,17 @@ def test_filters_hide_points(browser: Any, run: Path) -> None:
     assert opened.points() == sum(CLASSES[data["class"][n]] != "chair" for n in wrong)
     page.get_by_label("test", exact=True).uncheck()
     assert opened.points() == 0
+    opened.close()
+
+
+def test_many_classes_are_ticked_at_once(browser: Any, many: Path) -> None:
+    opened = Opened(browser, many)
+    for wanted in (0, len(opened.data["path"])):
+        opened.page.get_by_role("button", name="None or all").click()
+        assert opened.points() == wanted
+    opened.page.get_by_role("button", name="None or all").click()
+    opened.page.get_by_label("kind 5 63", exact=True).check()
+    assert opened.points() == 63
     opened.close()
 
 

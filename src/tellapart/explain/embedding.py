@@ -65,6 +65,7 @@ def lay_out(features: np.ndarray, seed: int) -> Layout:
         features: Shape (photos, channels), as `directions` gives them; at least 3 photos.
         seed: For t-SNE.
     """
+    import sklearn.manifold  # noqa: F401  first: what is loaded later is not limited
     from threadpoolctl import threadpool_limits  # scikit-learn's own
 
     # With several threads sums are added up in another order each time, and t-SNE makes another map of it.

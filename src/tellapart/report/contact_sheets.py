@@ -22,7 +22,7 @@ class Tile:
 
     Attributes:
         photo: RGB of shape (height, width, 3), uint8.
-        lines: What stands under it; each is cut to its place.
+        lines: What stands under it; each is broken into two where it is long, and cut beyond.
         marked: Whether it gets a frame.
     """
 
@@ -41,13 +41,14 @@ def contact_sheet(title: str, tiles: Sequence[Tile], *, across: int = 4) -> "Fig
     """
     rows = max(1, -(-len(tiles) // across))
     side = (INCHES - 0.2) / across
-    lines = max((len(tile.lines) for tile in tiles), default=1)
+    words = [_words(tile, int(side * _COLUMNS_PER_INCH)) for tile in tiles]
+    lines = max((text.count("\n") + 1 for text in words), default=1)
     figure = new_figure(0.75 + rows * (side + _LINE * lines))
     places = list(figure.subplots(rows, across, squeeze=False).flat)
     for place in places:
         place.set_axis_off()
-    for place, tile in zip(places, tiles, strict=False):
-        _put(place, tile, int(side * _COLUMNS_PER_INCH))
+    for place, tile, text in zip(places, tiles, words, strict=False):
+        _put(place, tile, text)
     put_title(places[0], title, whole=True)
     return figure
 
@@ -73,7 +74,11 @@ def _blank() -> "np.ndarray":
     return np.full((1, 1, 3), 255, dtype=np.uint8)
 
 
-def _put(place: "Axes", tile: Tile, width: int) -> None:
+def _words(tile: Tile, width: int) -> str:
+    return "\n".join(wrapped(drawable(line), width) for line in tile.lines)
+
+
+def _put(place: "Axes", tile: Tile, text: str) -> None:
     from matplotlib.patches import Rectangle
 
     place.imshow(tile.photo, interpolation="lanczos")
@@ -82,7 +87,6 @@ def _put(place: "Axes", tile: Tile, width: int) -> None:
     # The photo stands at the bottom of its square, near its words.
     place.set_xlim((across - side) / 2 - 0.5, (across + side) / 2 - 0.5)
     place.set_ylim(height - 0.5, height - side - 0.5)
-    text = "\n".join(wrapped(drawable(line), width, lines=1) for line in tile.lines)
     place.text(
         0.5, -0.03, text, transform=place.transAxes, ha="center", va="top", color=INK, linespacing=1.15, **font(SMALL)
     )

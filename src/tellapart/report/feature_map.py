@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _NAMED = 60  # classes in the legend
-_NAME_COLUMNS = 22
+_NAME_COLUMNS = 25
 _SIDE = 5.4  # inches
 _MANY = 1_500
+_MANY_RINGS = 100
 _PALE = 0.45
 
 
@@ -47,7 +48,8 @@ def feature_map(  # noqa: PLR0913  each is a column of the same table
     _draw(place, points, labels, tested)
     if mistakes:
         ringed = points[list(mistakes)]
-        place.scatter(ringed[:, 0], ringed[:, 1], s=110, facecolors="none", edgecolors=INK, linewidths=1.4, zorder=4)
+        size, line = (110, 1.4) if len(mistakes) <= _MANY_RINGS else (60, 0.9)
+        place.scatter(ringed[:, 0], ringed[:, 1], s=size, facecolors="none", edgecolors=INK, linewidths=line, zorder=4)
     _frame(place)
     pale = tested is not None and any(tested) and not all(tested)
     _legend(place, named, classes, rings=bool(mistakes), paler=pale)

@@ -156,6 +156,12 @@
   });
   svg.addEventListener("click", (event) => show(nearest(event, REACH.touch)));
   live.addEventListener("change", filter);
+  const toggle = byId("map-toggle");
+  if (toggle) toggle.addEventListener("click", () => {
+    const none = ticked("class").size === 0;
+    for (const box of boxes("class")) box.checked = none;
+    filter();
+  });
   sheet.addEventListener("load", () => {
     const photo = current;
     current = -1;
