@@ -10,7 +10,9 @@ from ladder_models import CLASSES, SIZE, nested, photos, recipe
 from tellapart.deploy.runtime import Model
 from tellapart.errors import ModelFileError, OptionError
 from tellapart.explain.network import Network
+from tellapart.models.backbones import find_backbone
 from tellapart.models.backend import keras
+from tellapart.models.forward import runtime_session
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's tape is the reference")
 SCRATCH = ("baseline", "deeper", "augmented", "tuned")
@@ -96,20 +98,20 @@ LAST = {"baseline": "activation_2", "pocket": "last", "small_vgg": "block3_conv2
 @pytest.mark.parametrize("name", list(LAST))
 def test_the_last_block_is_the_layer_that_people_would_name(name: str) -> None:
     network, model = made(name)
-    holder = network if name == "baseline" else next(layer for layer in network.layers if hasattr(layer, "layers"))
-    if name == "baseline":
-        layers = [layer for layer in network.layers if isinstance(layer, keras.layers.Activation)]
-        inner, x_of = keras.Model(network.input, layers[-1].output), lambda x: x.astype(np.float32)
-    else:
-        from tellapart.models.backbones import find_backbone
-
-        inner = keras.Model(holder.input, holder.get_layer(LAST[name]).output)
-        x_of = lambda x: find_backbone("vgg16" if name == "small_vgg" else name).preprocess(
-            keras.ops.convert_to_tensor(x.astype(np.float32))
-        )  # noqa: E731
     own = Network(model)
     x = photos(2, own.spec.size)
-    close(own.activations(x, own.blocks[-1]), keras.ops.convert_to_numpy(inner(x_of(x))))
+    close(own.activations(x, own.blocks[-1]), last_maps(name, network, x.astype(np.float32)))
+
+
+def last_maps(name: str, network: Any, x: np.ndarray) -> np.ndarray:
+    """The activation maps of the last block, by Keras."""
+    if name == "baseline":
+        layers = [layer for layer in network.layers if isinstance(layer, keras.layers.Activation)]
+        return np.asarray(keras.ops.convert_to_numpy(keras.Model(network.input, layers[-1].output)(x)))
+    backbone = next(layer for layer in network.layers if hasattr(layer, "layers"))
+    row = find_backbone("vgg16" if name == "small_vgg" else name)
+    part = keras.Model(backbone.input, backbone.get_layer(LAST[name]).output)
+    return np.asarray(keras.ops.convert_to_numpy(part(row.preprocess(keras.ops.convert_to_tensor(x)))))
 
 
 def test_gradients_chain_through_a_block() -> None:
@@ -183,11 +185,13 @@ def test_a_file_is_checked_when_it_is_opened(tmp_path: Path) -> None:
 
 
 def test_sessions_are_kept_but_not_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    import tellapart.explain.network as module
+    opened: list[bytes] = []
 
-    opened = []
-    real = module.runtime_session
-    monkeypatch.setattr(module, "runtime_session", lambda *given, **how: opened.append(1) or real(*given, **how))
+    def counted(model: bytes, *, optimised: bool = True) -> Any:
+        opened.append(model)
+        return runtime_session(model, optimised=optimised)
+
+    monkeypatch.setattr("tellapart.explain.network.runtime_session", counted)
     own = Network(made("deeper")[1])
     x, seed = photos(1, SIZE), np.ones((1, 3))
     opened.clear()

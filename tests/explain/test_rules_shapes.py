@@ -21,7 +21,8 @@ CASES: dict[str, tuple[list[Layer], dict[str, Any]]] = {
     "flatten": ([("Flatten", ["photo"], {})], {}),
     "unsqueeze": ([("Unsqueeze", ["photo", "s"], {})], {"s": whole(1)}),
     "squeeze": ([("Unsqueeze", ["photo", "s"], {}), ("Squeeze", ["0", "s"], {})], {"s": whole(1)}),
-    "expand": ([("Unsqueeze", ["photo", "s"], {}), ("Expand", ["0", "e"], {})], {"s": whole(2), "e": whole(1, 1, 5, 1)}),
+    "expand": ([("Unsqueeze", ["photo", "s"], {}), ("Expand", ["0", "e"], {})],
+               {"s": whole(2), "e": whole(1, 1, 5, 1)}),
     "concat": ([("Exp", ["photo"], {}), ("Concat", ["photo", "0"], {"axis": -1})], {}),
     "split": (
         [("Split", ["photo", "s"], {"axis": 2, "_": 2}), ("Mul", ["0", "0"], {})],

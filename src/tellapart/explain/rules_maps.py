@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -60,7 +60,7 @@ def _conv(at: Step) -> Gradients:
     pads = [gap - pad for gap, pad in zip(2 * window.reach, [*window.before, *window.after], strict=True)]
     if set(window.strides) != {1} or min(pads) < 0:
         return [_scattered(at, at.gradient, weights, window, group)]
-    # A convolution with the turned kernels is two to four times as fast as ConvTranspose.
+    # With 64 channels and more this takes half to two thirds of the time of ConvTranspose.
     turned = at.write.constant(turned_kernels(at.write.value(weights), group))
     return [at.write.node("Conv", at.gradient, turned, group=group, pads=pads, dilations=window.dilations)]
 
@@ -162,7 +162,10 @@ def _layer_norm(at: Step) -> Gradients:
     write, rank = at.write, len(at.write.shape(at.x))
     axes = list(range(at.how.get("axis", -1) % rank, rank))
     n = prod(write.shape(at.x)[axis] for axis in axes)
-    mean = lambda tensor: write.scaled(write.node("ReduceSum", tensor, write.whole(*axes), keepdims=1), 1 / n)  # noqa: E731
+
+    def mean(tensor: str) -> str:
+        return write.scaled(write.node("ReduceSum", tensor, write.whole(*axes), keepdims=1), 1 / n)
+
     moved = write.node("Sub", at.x, mean(at.x))
     variance = write.node("Add", mean(write.node("Mul", moved, moved)), write.constant(at.how.get("epsilon", 1e-5)))
     deviation = write.node("Sqrt", variance)

@@ -35,7 +35,7 @@ def _split(at: Step) -> Gradients:
 
 def _slice(at: Step) -> Gradients:
     shape = at.write.shape(at.x)
-    told = [_listed(at.write.value(name)) if name else None for name in at.node.input[1:]]
+    told: list[Any] = [_listed(at.write.value(name)) if name else None for name in at.node.input[1:]]
     starts, ends, axes, steps = [*told, None, None][:4]
     axes, steps = axes or list(range(len(starts))), steps or [1] * len(starts)
     gradient = at.gradient

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from tellapart.errors import UserError
 from tellapart.explain.model_graph import ModelGraph, attributes, import_onnx
+
+FLOAT: Final = 1  # as ONNX numbers its types
 
 
 class NoGradientError(UserError):
@@ -52,7 +54,7 @@ class Writer:
 
     def constant(self, value: Any, kind: type = np.float32) -> str:
         """Keep a constant, and give its name; equal ones are kept once."""
-        array = np.ascontiguousarray(np.asarray(value, dtype=kind))
+        array: np.ndarray = np.ascontiguousarray(np.asarray(value, dtype=kind))
         key = (array.dtype.str, np.shape(value), array.tobytes())
         if key not in self._kept:
             self._kept[key] = f"back_constant_{len(self._kept)}"

@@ -55,8 +55,16 @@ def export(network: Any, path: Path) -> None:
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the converters use calls that NumPy and PyTorch deprecate
+        _fix_statistics(network)
         network(keras.ops.zeros((1, *network.input_shape[1:])))  # a network must be called before export
         network.export(str(path), format="onnx", verbose=False)
+
+
+def _fix_statistics(network: Any) -> None:
+    """Make plain numbers of the means that EfficientNet subtracts: as tensors they would be exported as inputs."""
+    for layer in network._flatten_layers():
+        if isinstance(layer, keras.layers.Normalization) and layer.mean is not None:
+            layer.mean, layer.variance = (keras.ops.convert_to_numpy(value) for value in (layer.mean, layer.variance))
 
 
 def _export_elsewhere(network: Any, path: Path) -> None:
