@@ -15,6 +15,7 @@ from tellapart.report.curves import column, curves, learning_rate
 from tellapart.report.curves_all import curves_all
 from tellapart.report.growth import learning_curve
 from tellapart.report.lettering import drawable, font, wrapped
+from tellapart.report.map_figures import map_figures
 from tellapart.report.matrices import confusion_steps
 from tellapart.report.matrix import confusion
 from tellapart.report.parallel import settings_of, tuning_parallel
@@ -102,6 +103,7 @@ def _figures(run: RunFolder) -> "Iterator[tuple[str, Figure]]":
     importance = run.table("recipes", "tuned", "importance.csv")
     if any(share > 0 for share in column(importance, "importance")):
         yield "tuning_importance", tuning_importance(importance)
+    yield from map_figures(run.path)
 
 
 def _side_by_side(run: RunFolder) -> "Iterator[tuple[str, Figure]]":

@@ -14,6 +14,7 @@ from tellapart.report import facts
 from tellapart.report.answers import steps_of_classes
 from tellapart.report.figures import draw_figures
 from tellapart.report.findings import read_findings
+from tellapart.report.map_page import about_map
 from tellapart.report.page_tables import steps_table, trials_table
 from tellapart.report.parallel import settings_of
 from tellapart.report.run_folder import REFIT, RunFolder, checked, read_run
@@ -47,7 +48,7 @@ def write_report(run: Path, results: dict[str, Any] | None = None) -> Path:
 
 
 def render(template: str, context: Mapping[str, Any], source: Path) -> bytes:
-    """Render a page with the style sheet in it.
+    """Render a page with the style sheet in it, and the script of the map for a page that has one.
 
     Raises:
         RunFolderError: The context, which was made from `source`, lacks something.
@@ -55,9 +56,11 @@ def render(template: str, context: Mapping[str, Any], source: Path) -> bytes:
     from jinja2 import UndefinedError
 
     environment = _environment()
-    style = environment.get_template("report.css").render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    content = {**context, "style": _trusted(style), "style_hash": digest}
+    content = dict(context)
+    for name, file in (("style", "report.css"), ("script", "map.js")):
+        text = environment.get_template(file).render()
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        content |= {name: _trusted(text), f"{name}_hash": digest}
     try:
         page = environment.get_template(template).render(content)
     except UndefinedError as problem:
@@ -92,7 +95,7 @@ def _environment() -> "Environment":
 def _trusted(text: str) -> str:
     from markupsafe import Markup
 
-    return Markup(text)  # noqa: S704 - our own style sheet, with no foreign word in it
+    return Markup(text)  # noqa: S704 - our own style sheet or script, with no foreign word in it
 
 
 def _context(run: RunFolder) -> dict[str, Any]:
@@ -124,6 +127,8 @@ def _context(run: RunFolder) -> dict[str, Any]:
         "curve": results.get("learning_curve"),
         "curve_picture": picture(run, "learning_curve"),
         "naive": results.get("naive"),
+        "map": about_map(run.path),
+        "map_picture": picture(run, "feature_map"),
         "facts": flat({"seed": results.get("seed", "not written"), **results.get("environment", {})}),
     }
 

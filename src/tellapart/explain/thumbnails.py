@@ -1,0 +1,65 @@
+"""Small pictures of photos: all of them in one sheet, some of them larger."""
+
+import io
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+# Sides of a tile in pixels. JPEG mixes colours over blocks of 8: no tile may share one with its neighbour.
+SIDES: Final = (80, 64, 48, 32, 16)
+_BYTES: Final = 1_350_000  # 1.8 MB as text in the page
+_QUALITY: Final = 72
+_OF_SHEET: Final = 66  # so that 1,000 photos fit at 64 pixels (docs/LOG.md)
+_LARGE: Final = 120
+_BEHIND: Final = 128  # grey
+
+
+def shrunk(photo: Image.Image, side: int) -> Image.Image:
+    """The whole photo, its longer side at most `side` pixels."""
+    small = photo.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return small
+
+
+def picture(photo: Image.Image) -> bytes:
+    """A photo as JPEG, its longer side at most 120 pixels."""
+    return _jpeg(shrunk(photo, _LARGE), _QUALITY)
+
+
+def sheet(small: Sequence[Image.Image], most: int = _BYTES) -> tuple[bytes, int, np.ndarray]:
+    """All photos as tiles of one JPEG, row by row, each in the upper left corner of its tile.
+
+    Args:
+        small: As `shrunk` gives them for the largest of `SIDES`.
+        most: Bytes of the JPEG; where the largest tiles would take more, all are smaller.
+
+    Returns:
+        The JPEG; the side of a tile in pixels; width and height of each photo in its tile, (photos, 2), uint8.
+    """
+    content, sizes = b"", np.empty((0, 2), dtype=np.uint8)
+    for side in SIDES:
+        content, sizes = _sheet([shrunk(photo, side) for photo in small], side)
+        if len(content) <= most:
+            return content, side, sizes
+    return content, SIDES[-1], sizes
+
+
+def across(n: int) -> int:
+    """How many tiles a row of the sheet has."""
+    return max(1, int(np.ceil(np.sqrt(n))))
+
+
+def _sheet(tiles: Sequence[Image.Image], side: int) -> tuple[bytes, np.ndarray]:
+    columns = across(len(tiles))
+    whole = Image.new("RGB", (columns * side, -(-len(tiles) // columns) * side), (_BEHIND,) * 3)
+    for number, tile in enumerate(tiles):
+        whole.paste(tile, (number % columns * side, number // columns * side))
+    return _jpeg(whole, _OF_SHEET), np.array([tile.size for tile in tiles], dtype=np.uint8)
+
+
+def _jpeg(picture: Image.Image, quality: int) -> bytes:
+    content = io.BytesIO()
+    picture.save(content, "JPEG", quality=quality, optimize=True, subsampling=0)
+    return content.getvalue()
