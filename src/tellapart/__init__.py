@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from tellapart.deploy.runtime import Model, load
     from tellapart.errors import TellapartError, UserError
     from tellapart.estimator import ImageClassifier
+    from tellapart.explanations import explain_photos
     from tellapart.pipeline import fit
     from tellapart.run import Run
 
 __version__ = "0.1.0"
 
-__all__ = ["ImageClassifier", "Model", "Run", "TellapartError", "UserError", "__version__", "fit", "load"]
+__all__ = ["ImageClassifier", "Model", "Run", "TellapartError", "UserError", "__version__", "explain_photos", "fit", "load"]
 
 _HOMES = {
     "ImageClassifier": "tellapart.estimator",
@@ -28,6 +29,7 @@ _HOMES = {
     "Run": "tellapart.run",
     "TellapartError": "tellapart.errors",
     "UserError": "tellapart.errors",
+    "explain_photos": "tellapart.explanations",
     "fit": "tellapart.pipeline",
     "load": "tellapart.deploy.runtime",
 }
