@@ -180,6 +180,12 @@ def test_text_and_bytes_are_written_as_they_are(tmp_path: Path) -> None:
     assert (tmp_path / "a.txt").read_bytes() == b"\x00\xff"
 
 
+def test_a_file_where_a_folder_is_needed(tmp_path: Path) -> None:
+    (tmp_path / "figures").touch()
+    with pytest.raises(StorageError, match=r"a folder is needed\. Next: move that file away"):
+        make_folder(tmp_path / "figures")
+
+
 def test_make_folder(tmp_path: Path) -> None:
     assert make_folder(tmp_path / "a" / "b").is_dir()
     assert make_folder(tmp_path / "a" / "b").is_dir()

@@ -10,10 +10,11 @@ import pytest
 import tellapart as ta
 from ladder_set import draw_shapes
 from reproduced_run import copied, edited, small_run
+from tellapart.differences import Pair
 from tellapart.errors import PhotosError, RunFolderError
 from tellapart.files import read_csv
 from tellapart.models.tuning import CUT_OFF
-from tellapart.reproduction import DIFFERS, NEAR, SAME, Pair, arguments_of, compare, reproduce
+from tellapart.reproduction import DIFFERS, NEAR, SAME, arguments_of, compare, reproduce
 
 Change = Callable[[dict[str, Any]], object]
 

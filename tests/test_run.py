@@ -5,7 +5,7 @@ import pytest
 
 from tellapart.errors import PhotosError, RunFolderError, UnknownNameError
 from tellapart.files import read_json, write_csv, write_json, write_text
-from tellapart.run import FORMAT, Run, Table, check_free, claim, keep_apart, settings_of
+from tellapart.run import FORMAT, Run, check_free, claim, keep_apart, settings_of
 
 SETTINGS: dict[str, object] = {"seed": 0, "recipes": ["baseline"], "weights": None}
 
@@ -130,11 +130,18 @@ def test_the_leaderboard_marks_the_chosen_one(finished: Path) -> None:
     assert len(table.columns) == len(table.rows[0])
     assert table.rows[0][:4] == ("baseline", "0.600", "0.400 to 0.800", "0.550")
     assert [row[0] for row in table.rows] == ["baseline", "deeper *"]
+    assert table.marked == 1
+    assert "chosen" in table.caption
 
 
-def test_a_table_shows_itself() -> None:
-    table = Table(("recipe", "score"), (("<b>", "0.5"), ("longer", "10")))
-    assert str(table).splitlines()[0] == "recipe  score"
-    assert str(table).splitlines()[-1] == "longer     10"
-    assert repr(table) == str(table)
-    assert "<td>&lt;b&gt;</td>" in table._repr_html_()
+def test_a_run_shows_itself_in_a_notebook(finished: Path) -> None:
+    html = Run(finished)._repr_html_()
+    assert "70.0\xa0%</strong> of the test photos right (95 % interval 40.0\xa0% to 80.0\xa0%)" in html
+    assert "model.onnx PHOTO</code>" in html
+    assert "<table>" in html
+    assert Run(finished).recipe("deeper").history.best_epoch is None
+
+
+def test_what_a_run_does_not_hold_is_told(finished: Path) -> None:
+    with pytest.raises(RunFolderError, match="is not whole"):
+        Run(finished).plot_ladder()

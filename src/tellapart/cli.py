@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from tellapart import cli_explain, cli_reproduce, cli_weights
+from tellapart import cli_compare, cli_explain, cli_reproduce, cli_weights
 from tellapart.cli_weights import INTERRUPTED, Offline
 from tellapart.errors import MissingExtraError, OptionError, TellapartError, UserError
 from tellapart.weights.offline import forbid_network, offline
@@ -25,6 +25,7 @@ app = typer.Typer(
 
 app.add_typer(cli_weights.app, name="weights")
 app.command()(cli_reproduce.reproduce)
+app.command()(cli_compare.compare)
 app.command()(cli_explain.explain)
 
 Out = Annotated[Path, typer.Option("--out", help="The run folder; it must be new, or use --resume.")]
@@ -49,6 +50,7 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
     budget: Annotated[str, typer.Option(help="Time for the search of `tuned`: 90s, 5m, 1h.")] = "5m",
     trials: Annotated[int, typer.Option(help="Trials of that search, at most.")] = 30,
     corrections: Annotated[Path | None, typer.Option(help="A table of corrected labels: audit --apply.")] = None,
+    track: Annotated[str | None, typer.Option(help="Log to tensorboard, mlflow, or both with a comma.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     no_network: Offline = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
@@ -75,6 +77,7 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
         budget=seconds,
         trials=trials,
         corrections=corrections,
+        track=track,
         resume=resume,
         progress=Terminal(),
     )

@@ -11,7 +11,8 @@ from tellapart.weights.offline import forbid_network
 from tellapart.words import counted
 
 if TYPE_CHECKING:
-    from tellapart.reproduction import Pair, Reproduction
+    from tellapart.differences import Pair
+    from tellapart.reproduction import Reproduction
 
 _SHOWN = 5  # paths of a list; reproduction.json has all
 

@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ class Climb:
         progress: Where to tell how far it is.
         choice: The backbones; None where no step needs one.
         rounds: How many rounds share their photos; what is computed of a photo serves all of them.
+        listener: Told the entry of each recipe that is finished, all its rounds included.
     """
 
     photos: Photos
@@ -58,6 +59,7 @@ class Climb:
     progress: Progress
     choice: Choice | None = None
     rounds: int = 1
+    listener: Callable[[Mapping[str, Any]], object] = lambda entry: entry
 
     def folder(self, recipe: Recipe) -> Path:
         """Where a recipe keeps its files."""

@@ -77,6 +77,7 @@ def climb_folds(recipe: Recipe, climb: Climb, folds: Folds) -> tuple[dict[str, A
         f"{recipe.name}: accuracy {test['accuracy']:.3f} ({test['accuracy_low']:.3f} to {test['accuracy_high']:.3f}) "
         f"on all {test['n']} photos"
     )
+    climb.listener(entry)
     return entry, entries
 
 

@@ -23,6 +23,7 @@ _ADVICE = {
     errno.EACCES: "Permission denied. Next: choose a folder that you may write to with --out",
     errno.EPERM: "Permission denied. Next: choose a folder that you may write to with --out",
     errno.EROFS: "The disk is read-only. Next: choose another folder with --out",
+    errno.EEXIST: "A file stands where a folder is needed. Next: move that file away",
     errno.ENOTDIR: "A part of that path is a file, not a folder. Next: choose another folder with --out",
 }
 

@@ -34,6 +34,7 @@ from tellapart.report.style import save_figure
 from tellapart.results import climb_once
 from tellapart.run import Run, check_free, claim, keep_apart, settings_of
 from tellapart.settings import settled
+from tellapart.tracking.trackers import trackers
 from tellapart.weights.offline import forbid_network, offline
 from tellapart.words import counted
 
@@ -56,6 +57,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     budget: float = 300.0,
     trials: int = 30,
     corrections: str | PathLike[str] | None = None,
+    track: str | None = None,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Run:
@@ -80,6 +82,8 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
         trials: How many trials that search may make.
         corrections: A table of labels to correct and photos to leave out, as `tellapart audit --apply`
             proposes; the photos themselves are not touched.
+        track: Log to `tensorboard`, `mlflow`, or both with a comma: into `tracking/` of the run folder, or
+            to the server of MLFLOW_TRACKING_URI.
         resume: Go on with the run that `out` holds.
         progress: Where to tell how far it is; silent without.
 
@@ -91,6 +95,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     progress = progress or Silent()
     source, run = Path(photos), Path(out)
     chosen = choose_recipes(recipes)
+    tracking = trackers(track, run, progress)
     options = Options(seed, image_size, epochs, None, None, budget, trials)
     _check(options, test_share, folds)
     keep_apart(source, run)
@@ -120,15 +125,14 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     _tell(found, parts, turns, progress)
     _tell_worst(audited, progress)
 
-    climb = Climb(found, parts, options, run, cache_folder(), progress, backbones)
-    results, model = climb_in_folds(chosen, climb, turns) if turns else climb_once(chosen, climb)
     table = str(Path(corrections).resolve()) if corrections is not None else None
-    given = {**settings, "recipes": wanted, "budget": budget, "trials": trials, "corrections": table}
+    given = {**settings, "recipes": wanted, "budget": budget, "trials": trials, "corrections": table, "track": track}
+    climb = Climb(found, parts, options, run, cache_folder(), progress, backbones, listener=tracking.recipe)
+    with tracking.begin({**given, "backbone": same["backbone"]}):
+        results, model = climb_in_folds(chosen, climb, turns) if turns else climb_once(chosen, climb)
     results |= {**about_more_photos(climb), "settings": settled(source, file, backbones, given)}
-    _draw_augmentation(climb)
-    write_bytes(run / "model.onnx", model.read_bytes())
-    write_report(run, results)
-    write_json(run / "results.json", results)
+    _leave(climb, results, model)
+    tracking.finish(results)
     return Run(run)
 
 
@@ -256,6 +260,14 @@ def _tell_worst(audited: Audit, progress: Progress) -> None:
     progress.note(f"Audit: {told}")
     for finding in audited.findings[:_WORST]:
         progress.note(f"  {finding.severity}: {finding.what}")
+
+
+def _leave(climb: Climb, results: dict[str, Any], model: Path) -> None:
+    """Write what the whole run leaves; results.json comes last."""
+    _draw_augmentation(climb)
+    write_bytes(climb.run / "model.onnx", model.read_bytes())
+    write_report(climb.run, results)
+    write_json(climb.run / "results.json", results)
 
 
 def _draw_augmentation(climb: Climb) -> None:

@@ -7,6 +7,15 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from tellapart.differences import (
+    Pair,
+    differences,
+    entries_of,
+    environment_of,
+    moved_between,
+    photos_between,
+    weights_of,
+)
 from tellapart.errors import PhotosError, RunFolderError
 from tellapart.files import read_csv, write_json
 from tellapart.photos.corrections import FILE as CORRECTIONS
@@ -22,19 +31,6 @@ DIFFERS: Final = "it differs"
 TOLERANCE: Final = 1e-4
 # The number of trials is what ends the search; a week is no limit to it.
 _AMPLE: Final = 7 * 24 * 3600.0
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One thing as it was and as it is now; lists where it has parts."""
-
-    before: Any
-    now: Any
-
-    @property
-    def same(self) -> bool:
-        """Whether they are equal."""
-        return bool(self.before == self.now)
 
 
 @dataclass(frozen=True)
@@ -147,7 +143,13 @@ def arguments_of(run: Run) -> dict[str, Any]:
             f"{run.folder} was made by a version of Tellapart ({version}) that did not write its settings down, so it "
             "cannot be made again from results.json. Next: tellapart fit PHOTOS --out DIR, with the flags that it had"
         )
-    known = set(inspect.signature(fit).parameters) - {"photos", "out", "resume", "progress"}
+    known = set(inspect.signature(fit).parameters) - {
+        "photos",
+        "out",
+        "resume",
+        "progress",
+        "track",
+    }  # no tracker shapes a run
     arguments = {name: value for name, value in settings.items() if name in known}
     made = _searches(run, "trials")
     if made:
@@ -161,7 +163,7 @@ def arguments_of(run: Run) -> dict[str, Any]:
 
 def _searches(run: Run, what: str) -> list[int]:
     """A figure of the search of `tuned`, or of each of its rounds; empty where there was none."""
-    tuned = _entries(run).get("tuned")
+    tuned = entries_of(run).get("tuned")
     if not tuned:
         return []
     return [told.get(what, 0) for told in tuned.get("rounds") or [tuned["hyperparameters"]]]
@@ -180,15 +182,13 @@ def _source(run: Run) -> Path:
 
 def compare(first: Run, second: Run) -> Reproduction:
     """Hold two runs against each other."""
-    before, now = _entries(first), _entries(second)
+    before, now = entries_of(first), entries_of(second)
     recipes = [_recipe(first, second, name) for name in before if name in now]
     missing = [name for name in before if name not in now]
-    photos, moved = _photos(first, second), _moved(first, second)
+    photos, moved = photos_between(first, second), moved_between(first, second)
     chosen = Pair(first.best, second.best)
-    weights = _differences(_weights(first), _weights(second))
-    environment = _differences(
-        _flat(first.results.get("environment", {})), _flat(second.results.get("environment", {}))
-    )
+    weights = differences(weights_of(first), weights_of(second))
+    environment = differences(environment_of(first), environment_of(second))
     found = Reproduction(
         str(first.folder),
         str(second.folder),
@@ -239,7 +239,7 @@ def _reasons(found: Reproduction, first: Run) -> list[str]:
 
 def _recipe(first: Run, second: Run, name: str) -> RecipeAgain:
     folders = [run.folder / "recipes" / name for run in (first, second)]
-    tests = [_entries(run)[name]["test"] for run in (first, second)]
+    tests = [entries_of(run)[name]["test"] for run in (first, second)]
     predictions = [folder / "predictions.csv" for folder in folders]
     return RecipeAgain(
         name,
@@ -273,38 +273,3 @@ def _models(run: Run, name: str) -> list[Path]:
 def _same_bytes(files: Iterable[Path]) -> bool:
     one, other = (file.read_bytes() for file in files)
     return one == other
-
-
-def _photos(first: Run, second: Run) -> dict[str, list[str]]:
-    before, now = (
-        {row["path"]: (row["class"], row["sha256"]) for row in read_csv(run.folder / "photos.csv")}
-        for run in (first, second)
-    )
-    return {
-        "new": sorted(now.keys() - before.keys()),
-        "gone": sorted(before.keys() - now.keys()),
-        "changed": sorted(path for path in before.keys() & now.keys() if before[path] != now[path]),
-    }
-
-
-def _moved(first: Run, second: Run) -> list[str]:
-    before, now = ({row["path"]: row["part"] for row in read_csv(run.folder / "split.csv")} for run in (first, second))
-    return sorted(path for path in before.keys() & now.keys() if before[path] != now[path])
-
-
-def _entries(run: Run) -> dict[str, dict[str, Any]]:
-    return {entry["name"]: entry for entry in run.results["recipes"]}
-
-
-def _weights(run: Run) -> dict[str, str]:
-    return {name: file["sha256"] for name, file in run.results["settings"]["weights_files"].items()}
-
-
-def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The environment with its packages beside the rest."""
-    return {**{name: value for name, value in content.items() if name != "packages"}, **content.get("packages", {})}
-
-
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Pair]:
-    pairs = {name: Pair(before.get(name), now.get(name)) for name in {**before, **now}}
-    return {name: pair for name, pair in pairs.items() if not pair.same}

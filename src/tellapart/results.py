@@ -40,7 +40,11 @@ def climb_once(recipes: Sequence[Recipe], climb: Climb) -> tuple[dict[str, Any],
     Returns:
         What results.json holds, and the model file of the chosen recipe.
     """
-    results = put_together(climb, recipes, [climb_step(recipe, climb) for recipe in recipes])
+    entries = []
+    for recipe in recipes:
+        entries.append(climb_step(recipe, climb))
+        climb.listener(entries[-1])
+    results = put_together(climb, recipes, entries)
     return results, climb.run / "recipes" / results["best"]["recipe"] / "model.onnx"
 
 

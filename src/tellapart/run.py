@@ -1,14 +1,25 @@
 """A run folder: claimed by one run, and read when it is done."""
 
-from collections.abc import Mapping
+import math
+import shlex
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tellapart.errors import PhotosError, RunFolderError, UnknownNameError
 from tellapart.files import make_folder, read_csv, read_json, write_json
+from tellapart.notebook import History, Table
+from tellapart.words import percent
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from tellapart.report.run_folder import RunFolder
+
+T = TypeVar("T")
 FORMAT: Final = 1
 _STATE: Final = "run.json"
 
@@ -90,46 +101,83 @@ def _check_same(out: Path, before: Mapping[str, object], now: Mapping[str, objec
 
 
 @dataclass(frozen=True)
-class Table:
-    """A small table that shows itself as text and, in a notebook, as HTML."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    def __str__(self) -> str:
-        lines = (self.columns, *self.rows)
-        widths = [max(len(line[place]) for line in lines) for place in range(len(self.columns))]
-        return "\n".join(
-            "  ".join(
-                cell.ljust(width) if place == 0 else cell.rjust(width)
-                for place, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in lines
-        )
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
-        body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-@dataclass(frozen=True)
 class RecipeRun:
     """One recipe of a run.
 
     Attributes:
         results: Its entry in results.json.
-        history: Its epochs, one mapping a row of history.csv, as numbers.
+        history: Its epochs, one mapping a row of history.csv, as numbers; it shows itself as a table.
+        folder: Of the run.
     """
 
     results: dict[str, Any]
-    history: list[dict[str, float]]
+    history: History
+    folder: Path
+
+    def plot_curves(self, ax: "Axes | None" = None, what: str | None = None) -> "Figure":
+        """Accuracy, loss and learning rate by epoch; see `report.curves.curves` for `what` and `ax`."""
+        from tellapart.report.curves import curves
+
+        best, phases = self.results.get("best_epoch"), self.results.get("phases", [])
+        history = _needed(self.history, "epochs of this recipe", self.folder)
+        return curves(self._title, history, best_epoch=best, phases=phases, what=what, ax=ax)
+
+    def plot_confusion(self, ax: "Axes | None" = None) -> "Figure":
+        """The confusion matrix of the test photos, counts and shares; see `report.matrix`."""
+        from tellapart.report.matrix import confusion
+
+        return confusion(
+            self._title, self.results["test"]["confusion"], self._run().results["photos"]["classes"], ax=ax
+        )
+
+    def plot_classes(self, ax: "Axes | None" = None) -> "Figure":
+        """Precision, recall and F1 of each class with intervals; see `report.classes`."""
+        from tellapart.report.answers import fares_of
+        from tellapart.report.classes import classes
+
+        fares = _needed(fares_of(self._run(), self.results["name"]), "answers of this recipe", self.folder)
+        return classes(self._title, fares, ax=ax)
+
+    def plot_reliability(self, ax: "Axes | None" = None) -> "Figure":
+        """How often the recipe is right where it is how sure; see `report.reliability`."""
+        from tellapart.report.reliability import reliability
+
+        told = _needed(self.results.get("calibration"), "calibration of this recipe", self.folder)
+        return reliability(self._title, told, ax=ax)
+
+    def plot_coverage(self, ax: "Axes | None" = None) -> "Figure":
+        """The share of errors where only the surest photos are answered; see `report.coverage`."""
+        from tellapart.report.coverage import coverage
+
+        told = self.results.get("rejection")
+        many = told if told and len(told["curve"]) > 1 else None
+        return coverage(self._title, _needed(many, "doubts of this recipe", self.folder), ax=ax)
+
+    @property
+    def _title(self) -> str:
+        from tellapart.report.step_view import title_of
+
+        return title_of(self.results)
+
+    def _run(self) -> "RunFolder":
+        from tellapart.report.run_folder import read_run
+
+        return read_run(self.folder)
+
+
+def _needed(found: T | None, what: str, folder: Path) -> T:
+    """Give what a picture is drawn from.
+
+    Raises:
+        RunFolderError: The run holds none of it.
+    """
+    if not found:
+        raise RunFolderError(f"{folder} holds no {what}. Next: a picture of another recipe, or tellapart fit PHOTOS")
+    return found
 
 
 class Run:
-    """A finished run: its folder and what results.json says."""
+    """A finished run: its folder and what results.json says; its pictures are drawn from the folder alone."""
 
     def __init__(self, folder: Path) -> None:
         path = folder / "results.json"
@@ -144,7 +192,7 @@ class Run:
         return str(self.results["best"]["recipe"])
 
     def recipe(self, name: str) -> RecipeRun:
-        """One recipe's scores and epochs.
+        """One recipe's scores, epochs and pictures.
 
         Raises:
             UnknownNameError: The run has no such recipe.
@@ -152,8 +200,10 @@ class Run:
         entries = {entry["name"]: entry for entry in self.results["recipes"]}
         if name not in entries:
             raise UnknownNameError("recipe of this run", name, entries)
-        rows = read_csv(self.folder / "recipes" / name / "history.csv")
-        return RecipeRun(entries[name], [{key: float(value) for key, value in row.items()} for row in rows])
+        file = self.folder / "recipes" / name / "history.csv"
+        rows = read_csv(file) if file.is_file() else []
+        numbers = [{key: float(value) if value else math.nan for key, value in row.items()} for row in rows]
+        return RecipeRun(entries[name], History(numbers, best_epoch=entries[name].get("best_epoch")), self.folder)
 
     def leaderboard(self) -> Table:
         """The ladder: a row a recipe, the chosen one marked with a star."""
@@ -169,7 +219,84 @@ class Run:
             )
             for entry in self.results["recipes"]
         ]
-        return Table(columns, tuple(rows))
+        names = [entry["name"] for entry in self.results["recipes"]]
+        chosen = names.index(self.best) if self.best in names else None
+        return Table(columns, tuple(rows), chosen, "Accuracy on the test photos; * is the recipe that was chosen.")
+
+    def plot_ladder(self, ax: "Axes | None" = None) -> "Figure":
+        """Accuracy of all recipes, with intervals, against the time they took; see `report.steps.ladder`."""
+        from tellapart.report.steps import ladder
+
+        return ladder(self._checked().recipes, best=self.best, ax=ax)
+
+    def plot_curves(self) -> "Figure":
+        """Accuracy and loss of all recipes by epoch, a row a recipe; see `report.curves_all`."""
+        from tellapart.report.answers import learned_of
+        from tellapart.report.curves_all import curves_all
+
+        return curves_all(self._needed(learned_of(self._checked()), "epochs"))
+
+    def plot_confusions(self) -> "Figure":
+        """The confusion matrices of all recipes but the floor, as shares; see `report.matrices`."""
+        from tellapart.report.matrices import confusion_steps
+
+        entries = [entry for entry in self._checked().recipes if entry["name"] != "majority"]
+        matrices = [(entry["name"], entry["test"]["confusion"]) for entry in entries]
+        return confusion_steps(matrices, self.results["photos"]["classes"])
+
+    def plot_classes(self, ax: "Axes | None" = None) -> "Figure":
+        """The share of each class that each recipe finds, and what it changed; see `report.classes.class_steps`."""
+        from tellapart.report.answers import steps_of_classes
+        from tellapart.report.classes import class_steps
+
+        steps = self._needed(steps_of_classes(self._checked()), "answers of two recipes to the same photos")
+        return class_steps(self.results["photos"]["classes"], steps.recipes, steps.changes, ax=ax)
+
+    def plot_learning_curve(self, ax: "Axes | None" = None) -> "Figure":
+        """Accuracy against the number of photos, measured and forecast; see `report.growth`."""
+        from tellapart.report.growth import learning_curve
+
+        curve = self.results.get("learning_curve")
+        return learning_curve(self._needed(curve if curve and curve["sizes"] else None, "learning curve"), ax=ax)
+
+    def plot_search(self, what: str = "history", ax: "Axes | None" = None) -> "Figure":
+        """The search of the hyper-parameters: "history", "importance" or "parallel"; see `report.trials`.
+
+        Raises:
+            UnknownNameError: `what` is none of these.
+            RunFolderError: There was no search.
+        """
+        from tellapart.report.parallel import tuning_parallel
+        from tellapart.report.trials import tuning_history, tuning_importance
+
+        drawn: dict[str, tuple[str, Callable[..., Figure]]] = {
+            "history": ("trials.csv", tuning_history),
+            "importance": ("importance.csv", tuning_importance),
+            "parallel": ("trials.csv", tuning_parallel),
+        }
+        if what not in drawn:
+            raise UnknownNameError("picture of the search", what, drawn)
+        file, draw = drawn[what]
+        return draw(self._needed(self._checked().table("recipes", "tuned", file), "search"), ax=ax)
+
+    def _needed(self, found: T | None, what: str) -> T:
+        return _needed(found, what, self.folder)
+
+    def _checked(self) -> "RunFolder":
+        from tellapart.report.run_folder import checked
+
+        return checked(self.folder, self.results)
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, best={self.best!r})"
+
+    def _repr_html_(self) -> str:
+        chosen = next(entry for entry in self.results["recipes"] if entry["name"] == self.best)["test"]
+        right, low, high = (percent(chosen[key]) for key in ("accuracy", "accuracy_low", "accuracy_high"))
+        command = f"tellapart predict {shlex.quote(str(self.folder / 'model.onnx'))} PHOTO"
+        return (
+            f"<p><strong>{right}</strong> of the test photos right (95 % interval {low} to {high}), "
+            f"by <strong>{escape(self.best)}</strong>. The whole report: "
+            f"<code>{escape(str(self.folder / 'report.html'))}</code>. Name a new photo: "
+            f"<code>{escape(command)}</code></p>{self.leaderboard()._repr_html_()}"
+        )

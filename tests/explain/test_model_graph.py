@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import onnx
 import pytest
-from small_graphs import graph_of
+from small_graphs import Layer, graph_of
 
 from tellapart.errors import MissingExtraError
 from tellapart.explain.model_graph import ModelGraph, ancestors, attributes, depending, import_onnx
@@ -49,6 +49,15 @@ def test_shapes_carry_no_numbers_of_the_photo() -> None:
     assert graph.between == {"photo", "5", "6"}
     assert depending(graph.nodes, "5") == {"5", "6"}
     assert [node.op_type for node in ancestors(graph.nodes, "1")] == ["Shape", "Gather"]
+
+
+def test_weights_that_are_computed_are_known_too() -> None:
+    layers: list[Layer] = [("Exp", ["w"], {}), ("Transpose", ["0"], {}), ("Mul", ["photo", "1"], {})]
+    graph = ModelGraph(graph_of(layers, (3, 4), {"w": np.zeros((4, 3), np.float32)}))
+    told = graph.value("1")
+    assert told is not None
+    assert told.tolist() == np.ones((3, 4)).tolist()
+    assert graph.value("2") is None
 
 
 def test_a_part_is_a_model_with_the_constants_that_it_reads() -> None:

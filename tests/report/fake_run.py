@@ -11,7 +11,7 @@ from tellapart.evaluation.calibration import Temperature, calibration
 from tellapart.evaluation.conformal import conformal
 from tellapart.evaluation.selective import rejection
 from tellapart.evaluation.strangers import false_alarms, fit_strangers
-from tellapart.files import write_csv, write_json, write_text
+from tellapart.files import read_json, write_csv, write_json, write_text
 from tellapart.report.figures import augmentation, save_figure
 
 CLASSES = ["bed", "chair", "sofa", "table"]
@@ -53,6 +53,13 @@ def build_run(run: Path, classes: list[str] | None = None) -> Path:
     ]
     save_figure(augmentation(tiles), run / "figures" / "augmentation.png")
     return run
+
+
+def keep_recipes(run: Path, *names: str) -> None:
+    """Leave only some recipes in results.json, so that fewer figures have to be drawn."""
+    results = read_json(run / "results.json")
+    kept = [recipe for recipe in results["recipes"] if recipe["name"] in names]
+    write_json(run / "results.json", {**results, "recipes": kept})
 
 
 def _test_paths(names: list[str]) -> list[tuple[str, str]]:
@@ -160,10 +167,12 @@ def _write_history(folder: Path, epochs: int, skill: float) -> None:
             1.2 * math.exp(-epoch / 3) + 0.3 + 0.03 * epoch,
             skill - 0.4 * math.exp(-epoch / 3),
             1.2,
+            0.001 if epoch < 10 else 0.0002,
         )
         for epoch in range(1, epochs + 1)
     ]
-    write_csv(folder / "history.csv", ["epoch", "loss", "accuracy", "valid_loss", "valid_accuracy", "seconds"], rows)
+    columns = ["epoch", "loss", "accuracy", "valid_loss", "valid_accuracy", "seconds", "learning_rate"]
+    write_csv(folder / "history.csv", columns, rows)
 
 
 def _write_search(run: Path, random: np.random.Generator) -> None:
@@ -176,11 +185,12 @@ def _write_search(run: Path, random: np.random.Generator) -> None:
             0.6,
             10,
             12.5,
-            0.001,
+            round(10 ** random.uniform(-4, -2), 6),
+            round(random.uniform(0, 0.6), 3),
         )
         for trial, state in enumerate(states)
     ]
-    columns = ["trial", "state", "valid_loss", "valid_accuracy", "epochs", "seconds", "learning_rate"]
+    columns = ["trial", "state", "valid_loss", "valid_accuracy", "epochs", "seconds", "learning_rate", "dropout"]
     folder = run / "recipes" / "tuned"
     write_csv(folder / "trials.csv", columns, rows)
     importance = [("learning_rate", 0.61), ("dropout", 0.25), ("dense_units", 0.14)]

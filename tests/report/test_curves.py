@@ -1,9 +1,11 @@
 import math
 
+import numpy as np
 import pytest
 
-from tellapart.report.curves import best_epoch_of, column, curves, epochs_of, number
-from tellapart.report.style import png
+from tellapart.errors import UnknownNameError
+from tellapart.report.curves import best_epoch_of, column, curves, epochs_of, learning_rate, number, rates_of
+from tellapart.report.style import new_figure, png
 
 
 def history(epochs: int) -> list[dict[str, str | float]]:
@@ -69,3 +71,43 @@ def test_cells_may_be_empty() -> None:
     rows[1] |= {"valid_loss": "", "valid_accuracy": ""}
     assert png(curves("$x^2$ 椅子", rows))
     assert png(curves("no validation", [{"epoch": 1, "loss": 1, "accuracy": 0.5}]))
+
+
+def with_rates(epochs: int, *rates: float) -> list[dict[str, str | float]]:
+    each = -(-epochs // len(rates))
+    return [{**row, "learning_rate": rates[at // each]} for at, row in enumerate(history(epochs))]
+
+
+def test_the_learning_rate_stands_below_where_there_is_one() -> None:
+    axes = curves("Deeper CNN", with_rates(9, 0.001, 0.0001, 0.00001)).axes
+    assert [ax.get_ylabel() for ax in axes] == ["accuracy (%)", "loss (cross-entropy, nats)", "learning rate"]
+    assert axes[2].get_yscale() == "log"
+    assert np.asarray(axes[2].lines[0].get_ydata()).tolist()[::3] == [0.001, 0.0001, 0.00001]
+    assert axes[2].get_xlabel().startswith("epoch")
+    axes[2].figure.canvas.draw()
+    assert [label.get_text() for label in axes[2].get_yticklabels()] == ["0.00001", "0.0001", "0.001"]
+    assert rates_of(history(3)) == []
+
+
+@pytest.mark.parametrize("what", ["accuracy", "loss", "learning_rate"])
+def test_one_of_them_fits_into_given_axes(what: str) -> None:
+    left, right = new_figure(4).subplots(1, 2)
+    figure = curves("x", with_rates(6, 0.1), what=what, ax=left, phases=[3])
+    assert figure is left.figure
+    assert left.lines
+    assert not right.lines
+    assert any("best epoch" in str(line.get_label()) for line in left.lines)
+    assert png(figure)
+
+
+def test_axes_alone_get_the_accuracy() -> None:
+    ax = new_figure(3).subplots()
+    curves("x", history(4), ax=ax)
+    assert ax.get_ylabel() == "accuracy (%)"
+    (alone,) = learning_rate("x", with_rates(4, 0.5)).axes
+    assert alone.get_ylabel() == "learning rate"
+
+
+def test_an_unknown_panel_is_told() -> None:
+    with pytest.raises(UnknownNameError, match="Accepted: accuracy, learning_rate, loss"):
+        curves("x", history(3), what="acuracy")

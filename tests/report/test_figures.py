@@ -21,12 +21,16 @@ def test_all_figures_are_drawn_and_drawn_alike_again(run: Path) -> None:
     written = figures.draw_figures(read_run(run))
     trained = ["augmented", "baseline", "bottleneck", "deeper", "finetuned", "tuned"]
     wanted = {f"curves_{name}" for name in trained} | {f"confusion_{name}" for name in [*trained, "majority"]}
-    wanted |= {f"{kind}_{name}" for name in trained for kind in ("reliability", "coverage")}
+    wanted |= {f"{kind}_{name}" for name in trained for kind in ("reliability", "coverage", "classes")}
     assert {path.stem for path in written} == wanted | {
+        "class_steps",
+        "confusion_steps",
+        "curves_all",
         "ladder",
         "learning_curve",
         "tuning_history",
         "tuning_importance",
+        "tuning_parallel",
     }
     first = [path.read_bytes() for path in written]
     assert first == [path.read_bytes() for path in figures.draw_figures(read_run(run))]

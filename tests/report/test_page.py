@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_run import ODD_CLASSES, build_run
+from fake_run import ODD_CLASSES, build_run, keep_recipes
 from test_findings import write as write_audit_json
 
 from tellapart.errors import RunFolderError
 from tellapart.report.page import write_report
 
-_SECTIONS = ["ladder", "steps", "comparisons", "tuning", "augmentation", "more-photos", "data", "environment"]
+_SECTIONS = ["ladder", "comparisons", "steps", "tuning", "augmentation", "more-photos", "data", "environment"]
 _VOID = {"meta", "link", "img", "br", "hr", "input"}
 
 
@@ -103,7 +103,7 @@ def test_every_step_and_every_figure_is_there(page: Page, run: Path) -> None:
     for step in ("Step 0", "Step 1: Simple CNN", "Step 4: Tuned CNN", "Step 5b: Fine-tuned backbone"):
         assert step in page.text
     images = [attrs for tag, attrs in page.tags if tag == "img"]
-    assert len(images) == len(list((run / "figures").glob("*.png"))) == 30
+    assert len(images) == len(list((run / "figures").glob("*.png"))) == 40
     assert all(len(image["alt"] or "") > 20 for image in images)
     assert sum(tag == "figcaption" for tag, _ in page.tags) == len(images)
     for said in (
@@ -115,6 +115,36 @@ def test_every_step_and_every_figure_is_there(page: Page, run: Path) -> None:
         "3.11.7",
     ):
         assert said in page.text
+
+
+def test_the_steps_are_folded_but_for_the_chosen_one(page: Page) -> None:
+    steps = [attrs for tag, attrs in page.tags if tag == "details" and attrs.get("class") == "step"]
+    assert ["open" in attrs for attrs in steps] == [False] * 5 + [True, False]
+
+
+def test_every_picture_of_a_step_has_its_table(page: Page) -> None:
+    for said, times in (
+        ("The curves as a table, step", 6),
+        ("The confusion matrix as a table, step", 7),
+        ("The diagram as a table, step", 6),
+        ("The trials as a table", 1),
+        ("The classes, step by step, as a table", 1),
+    ):
+        assert page.text.count(said) == times, said
+    tables, captions = (sum(tag == name for tag, _ in page.tags) for name in ("table", "caption"))
+    assert tables == captions
+    assert all(attrs.get("scope") in {"col", "row"} for tag, attrs in page.tags if tag == "th")
+
+
+def test_the_first_screen_names_the_hardest_class_and_the_problems(run: Path, page: Page, tmp_path: Path) -> None:
+    assert re.search(r"Hardest class: “\w+”, \d+ of 13 found\.", page.text)
+    assert "The audit found" not in page.text
+    target = bare_copy(run, tmp_path / "audited")
+    write_audit_json(target)
+    told = json.loads((target / "audit.json").read_text(encoding="utf-8"))
+    told["counts"]["problem"] = 2
+    (target / "audit.json").write_text(json.dumps(told), encoding="utf-8")
+    assert "The audit found 2 problems that can make these scores mislead" in Page(write_report(target)).text
 
 
 def test_calibration_and_intervals_are_told(page: Page) -> None:
@@ -173,7 +203,9 @@ def test_headings_and_landmarks_are_in_order(page: Page) -> None:
 
 
 def test_markup_in_names_is_shown_as_text(tmp_path: Path) -> None:
-    page = Page(write_report(build_run(tmp_path / "a b <i>", ODD_CLASSES)))
+    run = build_run(tmp_path / "a b <i>", ODD_CLASSES)
+    keep_recipes(run, "majority", "bottleneck")
+    page = Page(write_report(run))
     assert not {tag for tag, _ in page.tags} & {"script", "i", "b"}
     for said in ("<script>alert(1)</script>", "椅子", "😀 emoji 🚀", "bed/<b>broken</b>.jpg"):
         assert said in page.text

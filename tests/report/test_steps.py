@@ -67,3 +67,11 @@ def test_any_set_of_recipes_can_be_drawn(rows: list[dict[str, Any]]) -> None:
 def test_it_can_share_a_figure() -> None:
     left, _ = new_figure(5, width=12).subplots(1, 2)
     assert png(ladder(ALL, ax=left))
+
+
+@pytest.mark.parametrize("seconds", [(27, 88, 131), (0.4, 0.6), (2, 4000), (4000, 9000)])
+def test_the_axis_of_the_time_has_two_figures_at_least(seconds: tuple[float, ...]) -> None:
+    figure = ladder([recipe(f"r{at}", 0.5, many) for at, many in enumerate(seconds)])
+    axes = figure.axes[0]
+    left, right = axes.get_xlim()
+    assert sum(left <= tick <= right for tick in axes.get_xticks()) >= 2

@@ -1,7 +1,9 @@
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.text import Text
 from PIL import Image
 
 from tellapart.report.style import (
@@ -61,3 +63,25 @@ def test_a_title_can_stand_over_axes_of_another_figure() -> None:
 def test_the_file_is_written(tmp_path: Path) -> None:
     path = save_figure(new_figure(1), tmp_path / "new" / "figure.png")
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_figure_gives_a_notebook_its_picture_and_size() -> None:
+    shown: Any = new_figure(3)
+    content, told = shown._repr_png_()
+    assert content.startswith(b"\x89PNG")
+    assert told == {"width": 540, "height": 270}
+
+
+def test_the_title_of_given_axes_stands_over_their_legend() -> None:
+    figure = new_figure(4)
+    ax = figure.subplots()
+    put_title(ax, "A title", whole=False)
+    for number in range(5):
+        ax.plot([1, 2], label=f"line {number}")
+    legend_above(ax)
+    figure.draw_without_rendering()
+    legend = ax.get_legend()
+    assert legend is not None
+    assert ax.get_title(loc="left") == "A title"
+    title = next(text for text in ax.findobj(Text) if text.get_text() == "A title")
+    assert title.get_window_extent().y0 >= legend.get_window_extent().y1 - 2

@@ -83,6 +83,14 @@ class Comparison:
         return self.log_loss_p_adjusted < LEVEL
 
 
+@dataclass(frozen=True)
+class Votes:
+    """How many photos two recipes were asked; for each group of them -1 for the first, 1 for the second, else 0."""
+
+    photos: int
+    signs: np.ndarray
+
+
 def marks(labels: np.ndarray, probabilities: np.ndarray) -> Marks:
     """Mark answers.
 
@@ -131,18 +139,28 @@ def compare_all(
 
 
 def _judged(pairs: Sequence[Comparison], marked: Mapping[str, Marks], groups: np.ndarray | None) -> list[Comparison]:
-    """One family of pairs with corrected p-values and verdicts."""
+    """One family of pairs on the same photos, with corrected p-values and verdicts."""
+    return judge(pairs, [votes(marked[pair.a], marked[pair.b], groups) for pair in pairs])
+
+
+def judge(pairs: Sequence[Comparison], voted: Sequence[Votes]) -> list[Comparison]:
+    """Correct the p-values of one family of tests, and put verdicts into words.
+
+    Args:
+        pairs: All of the family, as `compare_pairs` gives them; each may be of photos of its own.
+        voted: Of each pair, the votes of its photos.
+    """
     p_values = np.array([pair.p_value for pair in pairs] + [pair.log_loss_p_value for pair in pairs])
     weights = np.repeat(_WEIGHTS, len(pairs))
     done = []
-    for pair, p, p_loss in zip(pairs, *np.reshape(holm(p_values, weights), (2, -1)), strict=True):
+    for pair, vote, p, p_loss in zip(pairs, voted, *np.reshape(holm(p_values, weights), (2, -1)), strict=True):
         corrected = replace(pair, p_adjusted=float(p), log_loss_p_adjusted=float(p_loss), tests=len(p_values))
-        n = len(marked[pair.a].correct)
+        n = vote.photos
         if not corrected.told_apart:
             # The level that Holm's correction leaves to this place in the order.
             later = p_values / weights >= pair.p_value / _WEIGHTS[0]
             level = LEVEL * _WEIGHTS[0] / float(weights[later].sum())
-            needed = photos_needed(_signs(marked[pair.a], marked[pair.b], groups), n, level)
+            needed = photos_needed(vote.signs, n, level)
             # With few photos the formula may say that these were enough; the test says that they were not.
             corrected = replace(corrected, photos_needed=max(needed, n + 1) if needed else None)
         done.append(replace(corrected, verdict=_verdict(corrected, n)))
@@ -167,7 +185,7 @@ def compare_pairs(
                 float(differences.mean()),
                 low,
                 high,
-                mcnemar(_signs(marked[a], marked[b], groups)),
+                mcnemar(votes(marked[a], marked[b], groups).signs),
                 log_loss_difference=loss.value,
                 log_loss_low=loss.low,
                 log_loss_high=loss.high,
@@ -177,10 +195,10 @@ def compare_pairs(
     return compared
 
 
-def _signs(a: Marks, b: Marks, groups: np.ndarray | None) -> np.ndarray:
-    """Of each group, which of the two got more of its photos right: -1 for `a`, 1 for `b`, else 0."""
+def votes(a: Marks, b: Marks, groups: np.ndarray | None) -> Votes:
+    """Count for which of two each group of photos votes: for the one that got more of them right."""
     differences = b.correct.astype(int) - a.correct.astype(int)
-    return np.asarray(np.sign(by_group(differences[:, np.newaxis], groups)[:, 0]))
+    return Votes(len(differences), np.asarray(np.sign(by_group(differences[:, np.newaxis], groups)[:, 0])))
 
 
 def mcnemar(signs: np.ndarray) -> float:

@@ -108,7 +108,7 @@ def find_first_convolution(graph: ModelGraph) -> Any | None:
             return None
         if node.op_type == "Conv" and node.input[0] in graph.between:
             of_photo = graph.shape(node.input[0])[1] == 3 and attributes(node).get("group", 1) == 1
-            return node if of_photo and node.input[1] in graph.constants else None
+            return node if of_photo and node.input[1] not in graph.between else None
     return None
 
 

@@ -47,7 +47,12 @@ class ModelGraph:
 
     def value(self, name: str) -> np.ndarray | None:
         """What a tensor holds where that is the same for every batch; else None."""
-        return self.constants[name] if name in self.constants else self._traced[1].get(name)
+        if name in self.constants:
+            return self.constants[name]
+        before = ancestors(self.nodes, name)
+        if name not in self._traced[1] and not any(self.photo in node.input for node in before):
+            self._traced[1][name] = self._computed(name, before)
+        return self._traced[1].get(name)
 
     @cached_property
     def between(self) -> set[str]:
@@ -77,6 +82,13 @@ class ModelGraph:
         imports.append(onnx.helper.make_opsetid("", max(self.opset, 16)))
         model = onnx.helper.make_model(graph, opset_imports=imports, ir_version=max(self._model.ir_version, 8))
         return bytes(model.SerializeToString(deterministic=True))
+
+    def _computed(self, name: str, before: list[Any]) -> np.ndarray:
+        """A tensor that no photo changes, such as weights that are converted when the model runs."""
+        content = self.model(before, {}, {"input": [self.photo], "output": [name]})
+        size = self.shape(self.photo)[1:]
+        session = runtime_session(content, optimised=False)
+        return np.asarray(session.run(None, {self.photo: np.zeros((1, *size), np.float32)})[0])
 
     @cached_property
     def _traced(self) -> tuple[dict[str, tuple[int, ...]], dict[str, np.ndarray]]:

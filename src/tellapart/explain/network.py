@@ -196,7 +196,7 @@ class Network:
         read = session.run(None, {self._graph.photo: photos})[0]
         middle = read[:, :, read.shape[2] // 2, read.shape[3] // 2]
         colours = (middle[1:] - middle[0]).T / 255  # (channel of the layer, colour)
-        weights = self._graph.constants[node.input[1]]
+        weights = np.asarray(self._graph.value(node.input[1]))
         return np.asarray(np.einsum("oikl,ic->oklc", weights, colours), dtype=np.float32)
 
 

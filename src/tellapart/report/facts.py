@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tellapart.report.curves import Row, best_epoch_of, column, epochs_of
-from tellapart.words import counted, percent
+from tellapart.words import counted, isolated, percent
 
 _PARTS = ("train", "valid", "test")
 
@@ -53,7 +53,7 @@ def mistakes(matrix: Sequence[Sequence[int]], classes: Sequence[str], most: int 
     """Tell the commonest mistakes in words, the most frequent first."""
     pairs = sorted((-count, i, j) for i, row in enumerate(matrix) for j, count in enumerate(row) if count and i != j)
     return [
-        f"{-count} of {counted(sum(matrix[i]), 'photo')} of “{classes[i]}” taken for “{classes[j]}”"
+        f"{-count} of {counted(sum(matrix[i]), 'photo')} of “{isolated(classes[i])}” taken for “{isolated(classes[j])}”"
         for count, i, j in pairs[:most]
     ]
 
@@ -86,6 +86,13 @@ def about_trials(trials: Sequence[Mapping[str, str]]) -> str:
     ]
     told = "; ".join(f"{count} {end}" for count, end in ends if count)
     return f"{counted(len(trials), 'trial')}: {told}."
+
+
+def about_importance(rows: Sequence[Row]) -> str:
+    """Tell in words how much each searched setting mattered, the one that mattered most first."""
+    shares = zip(column(rows, "importance"), (str(row.get("parameter", "")) for row in rows), strict=True)
+    told = sorted(((share, name) for share, name in shares if share > 0), reverse=True)
+    return ", ".join(f"{name.replace('_', ' ')} {percent(share, 0)}" for share, name in told) + ("." if told else "")
 
 
 def about_curves(history: Sequence[Row], best_epoch: int | None, phases: Sequence[int] = ()) -> str:

@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tellapart.files import make_folder
+from tellapart.report.answers import fares_of, learned_of, steps_of_classes
+from tellapart.report.classes import class_steps, classes
 from tellapart.report.coverage import coverage
-from tellapart.report.curves import column, curves
+from tellapart.report.curves import column, curves, learning_rate
+from tellapart.report.curves_all import curves_all
 from tellapart.report.growth import learning_curve
 from tellapart.report.lettering import drawable, font, wrapped
+from tellapart.report.matrices import confusion_steps
 from tellapart.report.matrix import confusion
+from tellapart.report.parallel import settings_of, tuning_parallel
 from tellapart.report.reliability import reliability
 from tellapart.report.run_folder import RunFolder
+from tellapart.report.step_view import title_of
 from tellapart.report.steps import ladder
 from tellapart.report.style import INK, SMALL, new_figure, put_title, save_figure
 from tellapart.report.trials import tuning_history, tuning_importance, with_loss
@@ -26,16 +32,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "augmentation",
+    "class_steps",
+    "classes",
     "confusion",
+    "confusion_steps",
     "coverage",
     "curves",
+    "curves_all",
     "draw_figures",
     "ladder",
     "learning_curve",
+    "learning_rate",
     "reliability",
     "save_figure",
     "tuning_history",
     "tuning_importance",
+    "tuning_parallel",
 ]
 
 _TILES_A_ROW = 3
@@ -76,6 +88,7 @@ def draw_figures(run: RunFolder) -> list[Path]:
 def _figures(run: RunFolder) -> "Iterator[tuple[str, Figure]]":
     if any(recipe["name"] != "majority" for recipe in run.recipes):
         yield "ladder", ladder(run.recipes, best=run.best["name"])
+    yield from _side_by_side(run)
     for recipe in run.recipes:
         yield from _figures_of(run, recipe)
     curve = run.results.get("learning_curve")
@@ -84,18 +97,36 @@ def _figures(run: RunFolder) -> "Iterator[tuple[str, Figure]]":
     trials = run.table("recipes", "tuned", "trials.csv")
     if with_loss(trials, "COMPLETE") or with_loss(trials, "PRUNED"):
         yield "tuning_history", tuning_history(trials)
+        if settings_of(trials):
+            yield "tuning_parallel", tuning_parallel(trials)
     importance = run.table("recipes", "tuned", "importance.csv")
     if any(share > 0 for share in column(importance, "importance")):
         yield "tuning_importance", tuning_importance(importance)
 
 
+def _side_by_side(run: RunFolder) -> "Iterator[tuple[str, Figure]]":
+    names = run.results["photos"]["classes"]
+    learned = learned_of(run)
+    if len(learned) > 1:
+        yield "curves_all", curves_all(learned)
+    matrices = [(recipe["name"], recipe["test"]["confusion"]) for recipe in run.recipes if recipe["name"] != "majority"]
+    if len(matrices) > 1:
+        yield "confusion_steps", confusion_steps(matrices, names)
+    steps = steps_of_classes(run)
+    if steps is not None:
+        yield "class_steps", class_steps(names, steps.recipes, steps.changes)
+
+
 def _figures_of(run: RunFolder, recipe: dict[str, Any]) -> "Iterator[tuple[str, Figure]]":
     name = recipe["name"]
-    title = str(recipe["title"] or name.capitalize())
+    title = title_of(recipe)
     history = run.table("recipes", name, "history.csv")
     if history and name != "majority":
         yield f"curves_{name}", curves(title, history, best_epoch=recipe["best_epoch"], phases=recipe["phases"])
     yield f"confusion_{name}", confusion(title, recipe["test"]["confusion"], run.results["photos"]["classes"])
+    fares = fares_of(run, name)
+    if fares and name != "majority":
+        yield f"classes_{name}", classes(title, fares)
     # The floor is equally sure of every photo: a diagram of one point.
     if recipe["calibration"] and name != "majority":
         yield f"reliability_{name}", reliability(title, recipe["calibration"])

@@ -39,13 +39,18 @@ def confusion(
     left = max(columns(line) for label in labels for line in label.split("\n")) / _COLUMNS_PER_INCH + 0.55
     cell = max(_CELL_INCHES, min(1.4, (INCHES - left) / len(classes)))
     place = _axes(left, cell, len(classes)) if ax is None else ax
-    shares = [[count / (sum(row) or 1) for count in row] for row in matrix]
-    place.imshow(shares, cmap=_shades(), vmin=0, vmax=1, aspect="equal")
+    shares = shares_of(matrix)
+    place.imshow(shares, cmap=shades(), vmin=0, vmax=1, aspect="equal")
     _write_cells(place, matrix, shares)
     _name_axes(place, labels, _heads(names, cell))
     photos = sum(map(sum, matrix))
     put_title(place, f"{title}: confusion of {photos} test photos", whole=ax is None, legend_rows=3)
     return figure_of(place)
+
+
+def shares_of(matrix: Sequence[Sequence[int]]) -> list[list[float]]:
+    """Give each count as a share of its row; a class without photos has shares of 0."""
+    return [[count / (sum(row) or 1) for count in row] for row in matrix]
 
 
 def _axes(left: float, cell: float, n_classes: int) -> "Axes":
@@ -55,11 +60,17 @@ def _axes(left: float, cell: float, n_classes: int) -> "Axes":
     return figure.subplots()
 
 
-def _shades() -> "LinearSegmentedColormap":
+def shades() -> "LinearSegmentedColormap":
+    """Shades from white for no photo of a class to dark blue for all."""
     from matplotlib.colors import LinearSegmentedColormap
 
     # Lightness falls evenly from white to dark blue, so greyscale keeps the order.
     return LinearSegmentedColormap.from_list("share", ["#ffffff", "#a9c6e3", "#0b3d73"])
+
+
+def ink_on(share: float) -> str:
+    """The colour of letters on the shade of a share: dark up to where white has the better contrast."""
+    return "white" if share > 0.74 else INK
 
 
 def _write_cells(ax: "Axes", matrix: Sequence[Sequence[int]], shares: Sequence[Sequence[float]]) -> None:
@@ -67,7 +78,7 @@ def _write_cells(ax: "Axes", matrix: Sequence[Sequence[int]], shares: Sequence[S
         for j, count in enumerate(row):
             if not count and i != j:
                 continue  # an empty cell says zero, and lets the mistakes stand out
-            colour = "white" if shares[i][j] > 0.6 else INK
+            colour = ink_on(shares[i][j])
             style: dict[str, Any] = {"ha": "center", "color": colour}
             ax.text(j, i - 0.04, f"{count}", va="bottom", **style, **font(SIZE, "bold"))
             share = f"{100 * shares[i][j]:.0f} %"
@@ -82,8 +93,6 @@ def _heads(names: Sequence[str], cell: float) -> list[str]:
 
 
 def _name_axes(ax: "Axes", labels: Sequence[str], heads: Sequence[str]) -> None:
-    from matplotlib.ticker import FixedLocator
-
     places = range(len(labels))
     ax.set_xticks(places, labels=heads, color=INK, **font(SMALL))
     ax.set_yticks(places, labels=labels, color=INK, **font(SMALL))
@@ -94,9 +103,18 @@ def _name_axes(ax: "Axes", labels: Sequence[str], heads: Sequence[str]) -> None:
     ax.tick_params(length=0, labelbottom=large)
     ax.set_xlabel("the model said (class)", loc="left" if large else "center", color=INK, **font(SIZE))
     ax.set_ylabel("the photo shows (class)", loc="top" if large else "center", color=INK, **font(SIZE))
-    edges = [place - 0.5 for place in range(len(labels) + 1)]
+    rule(ax, len(labels))
+
+
+def rule(ax: "Axes", n_classes: int, *, lines: bool = True) -> None:
+    """Draw fine lines between the cells of a matrix, if any, and no frame."""
+    from matplotlib.ticker import FixedLocator
+
+    edges = [place - 0.5 for place in range(n_classes + 1)]
     ax.xaxis.set_minor_locator(FixedLocator(edges))
     ax.yaxis.set_minor_locator(FixedLocator(edges))
-    ax.grid(which="minor", color=PALE, linewidth=0.8)
+    if lines:
+        ax.grid(which="minor", color=PALE, linewidth=0.8)
+    ax.tick_params(length=0)
     ax.tick_params(which="minor", length=0)
     ax.spines[:].set_visible(False)

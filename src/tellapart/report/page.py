@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import shlex
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,19 +11,17 @@ from tellapart import words
 from tellapart.errors import RunFolderError
 from tellapart.files import write_bytes
 from tellapart.report import facts
-from tellapart.report.coverage import about_doubts
+from tellapart.report.answers import steps_of_classes
 from tellapart.report.figures import draw_figures
 from tellapart.report.findings import read_findings
+from tellapart.report.page_tables import steps_table, trials_table
+from tellapart.report.parallel import settings_of
 from tellapart.report.run_folder import REFIT, RunFolder, checked, read_run
-from tellapart.report.style import DOTS_PER_INCH, INCHES
+from tellapart.report.step_view import flat, hardest, picture, step_view, title_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-# A wide figure keeps 72 pixels an inch and scrolls in its own box, so that its
-# letters stay as large as those of the others.
-_PIXELS_PER_INCH = 72
-_WIDE_INCHES = 1.15 * INCHES
 _OF_OLDER_RUNS: Final[dict[str, Any]] = {"excluded": [], "skipped": [], "duplicate_groups": 0, "corrections": None}
 
 
@@ -85,6 +82,8 @@ def _environment() -> "Environment":
         "duration": words.duration,
         "amount": words.amount,
         "decimal": words.decimal,
+        "tied": words.tied,
+        "isolated": words.isolated,
     }
     environment.globals["counted"] = words.counted
     return environment
@@ -100,7 +99,6 @@ def _context(run: RunFolder) -> dict[str, Any]:
     results = run.results
     split = run.table("split.csv")
     photos: dict[str, Any] = {**_OF_OLDER_RUNS, **results["photos"]}
-    trials = run.table("recipes", "tuned", "trials.csv")
     return {
         "results": results,
         "photos": photos,
@@ -108,29 +106,26 @@ def _context(run: RunFolder) -> dict[str, Any]:
         "folds": results["split"].get("folds", 0),
         "procedure": results.get("procedure"),
         "best": run.best,
-        "best_title": _title(run.best),
+        "best_title": title_of(run.best),
         "why": results["best"]["why"],
         "command": _command(run),
         "floor": next((recipe for recipe in run.recipes if recipe["name"] == "majority"), None),
-        "steps": [_step(run, recipe) for recipe in run.recipes],
+        "steps": [step_view(run, recipe) for recipe in run.recipes],
         "comparisons": results.get("comparisons", []),
         "notes": results.get("notes", []),
         "audit": read_findings(run.path),
         "parts": facts.parts_of(split),
         "class_counts": facts.class_counts(split, photos["counts"]),
-        "ladder": _picture(run, "ladder"),
-        "tuning": [_picture(run, name) for name in ("tuning_history", "tuning_importance")],
-        "about_trials": facts.about_trials(trials) if trials else "",
-        "augmentation": _picture(run, "augmentation"),
+        "ladder": picture(run, "ladder"),
+        "hardest": hardest(run),
+        **_side_by_side(run),
+        **_search(run),
+        "augmentation": picture(run, "augmentation"),
         "curve": results.get("learning_curve"),
-        "curve_picture": _picture(run, "learning_curve"),
+        "curve_picture": picture(run, "learning_curve"),
         "naive": results.get("naive"),
-        "facts": _flat({"seed": results.get("seed", "not written"), **results.get("environment", {})}),
+        "facts": flat({"seed": results.get("seed", "not written"), **results.get("environment", {})}),
     }
-
-
-def _title(recipe: Mapping[str, Any]) -> str:
-    return str(recipe["title"] or recipe["name"].capitalize())
 
 
 def _command(run: RunFolder) -> str:
@@ -138,58 +133,18 @@ def _command(run: RunFolder) -> str:
     return f"tellapart predict {shlex.quote(str(model))} PHOTO"
 
 
-def _step(run: RunFolder, recipe: dict[str, Any]) -> dict[str, Any]:
-    name, matrix = recipe["name"], recipe["test"]["confusion"]
-    classes = run.results["photos"]["classes"]
-    history = run.table("recipes", name, "history.csv")
-    confusion = _picture(run, f"confusion_{name}")
+def _side_by_side(run: RunFolder) -> dict[str, Any]:
+    pictures = {name: picture(run, name) for name in ("curves_all", "confusion_steps", "class_steps")}
+    steps = steps_of_classes(run) if pictures["class_steps"] else None
+    names = run.results["photos"]["classes"]
+    return {**pictures, "class_steps_table": steps_table(names, steps.recipes, steps.changes) if steps else None}
+
+
+def _search(run: RunFolder) -> dict[str, Any]:
+    trials = run.table("recipes", "tuned", "trials.csv")
     return {
-        "recipe": recipe,
-        "title": _title(recipe),
-        "chosen": name == run.results["best"]["recipe"],
-        "lesson": recipe["lesson"],
-        "gap": facts.gap_of(recipe),
-        "right": facts.right_of(matrix),
-        "mistakes": facts.mistakes(matrix, classes),
-        "classes": facts.class_scores(matrix, classes),
-        "curves": _picture(run, f"curves_{name}"),
-        "about_curves": facts.about_curves(history, recipe["best_epoch"], recipe["phases"]) if history else "",
-        "confusion": confusion,
-        "reliability": _picture(run, f"reliability_{name}"),
-        "about_calibration": facts.about_calibration(recipe["calibration"]) if recipe["calibration"] else "",
-        "coverage": _picture(run, f"coverage_{name}"),
-        "about_doubts": about_doubts(recipe),
-        "rejection": recipe["rejection"],
-        "large_matrix": confusion is not None and confusion["wide"],
-        "settings": _flat(recipe["hyperparameters"] or {}),
+        "tuning": [picture(run, f"tuning_{what}") for what in ("history", "importance", "parallel")],
+        "about_trials": facts.about_trials(trials) if trials else "",
+        "about_importance": facts.about_importance(run.table("recipes", "tuned", "importance.csv")),
+        "trials_table": trials_table(trials, settings_of(trials)),
     }
-
-
-def _picture(run: RunFolder, name: str) -> dict[str, Any] | None:
-    file = run.figure(name)
-    if file is None:
-        return None
-    content = file.read_bytes()
-    # The header of a PNG file holds its width and height at this place.
-    width, height = struct.unpack(">II", content[16:24])
-    scale = _PIXELS_PER_INCH / DOTS_PER_INCH
-    return {
-        "source": f"data:image/png;base64,{base64.b64encode(content).decode()}",
-        "width": round(width * scale),
-        "height": round(height * scale),
-        "wide": width / DOTS_PER_INCH > _WIDE_INCHES,
-    }
-
-
-def _flat(content: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
-    """Lay nested settings out as (name, value) lines."""
-    lines: list[tuple[str, str]] = []
-    for key, value in content.items():
-        name = f"{above}{key}".replace("_", " ")
-        if isinstance(value, Mapping):
-            lines += _flat(value, f"{name}: ")
-        elif isinstance(value, list):
-            lines.append((name, ", ".join(map(str, value))))
-        else:
-            lines.append((name, f"{value:.6g}" if isinstance(value, float) else str(value)))
-    return lines

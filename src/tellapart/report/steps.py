@@ -28,6 +28,10 @@ _TICKS = {
     0.1: "0.1 s", 1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min",
     3600: "1 h", 36_000: "10 h", 360_000: "100 h",
 }  # fmt: skip
+# Where a ladder spans less than that, so that its axis has two figures at least.
+_FINE_TICKS = _TICKS | {
+    0.3: "0.3 s", 3: "3 s", 30: "30 s", 180: "3 min", 1800: "30 min", 10_800: "3 h",
+}  # fmt: skip
 _LEAST_SECONDS = 0.1
 # Where a label may stand beside its point, in points of type: the nearest first.
 _SPOTS = [
@@ -102,6 +106,8 @@ def _scale_axes(ax: "Axes", recipes: Sequence[Mapping[str, Any]], points: Sequen
     room = max(2.0, (max(seconds) / min(seconds)) ** 0.22)
     left, right = min(seconds) / room, max(seconds) * room
     near = {at: text for at, text in _TICKS.items() if left <= at <= right}
+    if len(near) < 3:
+        near = {at: text for at, text in _FINE_TICKS.items() if left <= at <= right}
     ax.set_xticks(list(near), labels=list(near.values()))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlim(left, right)

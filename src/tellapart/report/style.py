@@ -1,6 +1,7 @@
 """The look that all figures share: legible at 360 pixels' width, in greyscale, to colour-blind eyes."""
 
 import io
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ SIZE = 12.0
 SMALL = 11.0
 TITLE = 13.5
 _COLOURS_OF_A_DRAWING = 8_000
+_PIXELS_PER_INCH = 90  # in a notebook: letters there are a little larger than on the page
 
 # Blue and orange are told apart by all common kinds of colour blindness; their
 # lightness (25 and 65 of 100) keeps them apart in greyscale.
@@ -29,14 +31,28 @@ LIGHT = "#e08600"
 
 
 def new_figure(height: float, width: float = INCHES) -> "Figure":
-    """Make an empty white figure; sizes in inches."""
+    """Make an empty white figure, which shows itself in a notebook; sizes in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, facecolor="white")
+    figure = _shown_figure()(figsize=(width, height), dpi=DOTS_PER_INCH, facecolor="white")
     figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08)
     FigureCanvasAgg(figure)
     return figure
+
+
+@cache
+def _shown_figure() -> "type[Figure]":
+    """The class of figures that show themselves in a notebook, without pyplot and its state."""
+    from matplotlib.figure import Figure
+
+    class ShownFigure(Figure):
+        """A figure that gives a notebook its PNG and the size to show it at."""
+
+        def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+            width, height = self.get_size_inches() * _PIXELS_PER_INCH
+            return png(self), {"width": round(width), "height": round(height)}
+
+    return ShownFigure
 
 
 def one_axes(ax: "Axes | None", height: float) -> "Axes":
@@ -75,8 +91,8 @@ def dress(ax: "Axes", x: str, y: str) -> None:
 
 
 def legend_above(ax: "Axes", per_row: int = 2) -> None:
-    """Put the legend over the axes, where it hides nothing."""
-    ax.legend(
+    """Put the legend over the axes, where it hides nothing, and the title of the axes, if any, over the legend."""
+    legend = ax.legend(
         loc="lower left",
         bbox_to_anchor=(-0.02, 1.0),
         ncols=per_row,
@@ -86,6 +102,10 @@ def legend_above(ax: "Axes", per_row: int = 2) -> None:
         columnspacing=1.4,
         borderaxespad=0.2,
     )
+    title = ax.get_title(loc="left")
+    if title:
+        rows = -(-len(legend.get_texts()) // per_row)
+        ax.set_title(title, loc="left", color=INK, pad=12 + 18 * rows, **font(TITLE, "bold"))
 
 
 def png(figure: "Figure") -> bytes:

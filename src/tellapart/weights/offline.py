@@ -53,7 +53,7 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
         return  # a Unix socket, or the system's own (netlink): neither leaves this machine
     address = arguments[place]
     host = address[0] if isinstance(address, tuple) else address
-    if address is None or _is_here(host):
+    if address is None or is_here(host):
         return
     port = f":{address[1]}" if isinstance(address, tuple) and len(address) > 1 else ""
     raise OfflineError(
@@ -62,7 +62,7 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
     )
 
 
-def _is_here(host: Any) -> bool:
+def is_here(host: Any) -> bool:
     """Whether a host is this machine: loopback, or no address at all (a server that listens)."""
     name = _text(host).strip("[]").partition("%")[0].lower().rstrip(".")
     if name in {"", "none", "localhost"} or name.endswith(".localhost"):
