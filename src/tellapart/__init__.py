@@ -15,13 +15,25 @@ if TYPE_CHECKING:
     from tellapart.deploy.runtime import Model, load
     from tellapart.errors import TellapartError, UserError
     from tellapart.estimator import ImageClassifier
+    from tellapart.explanations import explain_photos
     from tellapart.pipeline import fit
     from tellapart.run import Run
     from tellapart.side_by_side import compare
 
 __version__ = "0.1.0"
 
-__all__ = ["ImageClassifier", "Model", "Run", "TellapartError", "UserError", "__version__", "compare", "fit", "load"]
+__all__ = [
+    "ImageClassifier",
+    "Model",
+    "Run",
+    "TellapartError",
+    "UserError",
+    "__version__",
+    "compare",
+    "explain_photos",
+    "fit",
+    "load",
+]
 
 _HOMES = {
     "ImageClassifier": "tellapart.estimator",
@@ -30,6 +42,7 @@ _HOMES = {
     "TellapartError": "tellapart.errors",
     "UserError": "tellapart.errors",
     "compare": "tellapart.side_by_side",
+    "explain_photos": "tellapart.explanations",
     "fit": "tellapart.pipeline",
     "load": "tellapart.deploy.runtime",
 }

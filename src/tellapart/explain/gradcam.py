@@ -1,0 +1,105 @@
+"""Grad-CAM and two of its kin: which cells of the last activation maps speak for a class.
+
+Each reads one block of the network: its activation maps A (h, w, channels), and the
+gradient G of the class's score by them. They differ in how G weighs the channels.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from tellapart.errors import OptionError
+from tellapart.explain.placing import enlarged
+
+if TYPE_CHECKING:
+    from tellapart.explain.network import Network
+
+_CELL: Final = 4
+_TINY: Final = 1e-12
+
+
+def gradcam(network: "Network", photo: np.ndarray, number: int, *, block: str | None = None) -> np.ndarray:
+    """Weigh each channel by its mean gradient (Grad-CAM; Selvaraju et al. 2017).
+
+    The mean is what the score gains where a channel grows by the same amount everywhere. A network that
+    pools its maps before it decides works like that; one that flattens them need not: see `hirescam`.
+
+    Args:
+        network: Any with activation maps.
+        photo: Shape (size, size, 3), 0 to 255, as `to_pixels` gives it.
+        number: Of the class.
+        block: Whose maps are read; by default `block_of(network)`.
+
+    Returns:
+        Shape (size, size), float32, 0 or more; in units of the score.
+
+    Raises:
+        OptionError: The network has no activation maps.
+    """
+    maps, gradient = _maps_and_gradient(network, photo, number, block)
+    return _coarse(maps @ gradient.mean(axis=(0, 1)), photo)
+
+
+def gradcam_plus_plus(network: "Network", photo: np.ndarray, number: int, *, block: str | None = None) -> np.ndarray:
+    """Weigh each channel by its positive gradients, few and strong ones most (Grad-CAM++; Chattopadhay et al. 2018).
+
+    Several things of one class, or a large one, come out whole where Grad-CAM shows a part. Arguments, result
+    and errors are those of `gradcam`.
+    """
+    maps, gradient = _maps_and_gradient(network, photo, number, block)
+    # alpha = G^2 / (2 G^2 + sum(A) G^3), shortened by G^2, whose powers would vanish where gradients are small.
+    below = 2 + maps.sum(axis=(0, 1)) * gradient
+    alpha = np.divide(1.0, below, out=np.zeros_like(gradient), where=(gradient != 0) & (np.abs(below) > _TINY))
+    weights = (alpha * np.maximum(gradient, 0)).sum(axis=(0, 1))
+    return _coarse(maps @ weights, photo)
+
+
+def hirescam(network: "Network", photo: np.ndarray, number: int, *, block: str | None = None) -> np.ndarray:
+    """Multiply each cell by its own gradient, channel by channel (HiResCAM; Draelos and Carin 2020).
+
+    What a cell shows is what it adds to the score, to first order, also where the network weighs the places
+    of its maps differently, as one with a flattened last map does. Arguments, result and errors are those of
+    `gradcam`.
+    """
+    maps, gradient = _maps_and_gradient(network, photo, number, block)
+    return _coarse((maps * gradient).sum(axis=2), photo)
+
+
+def block_of(network: "Network") -> str:
+    """The block that is read by default.
+
+    With a backbone it is the last one, whose maps are pooled. The networks from scratch flatten their last map:
+    there it is the last block with a cell for every 4 pixels of the photo. What covering tells is met twice to
+    ten times as well there (docs/LOG.md); a cell of the last block has seen half the photo.
+
+    Raises:
+        OptionError: The network has none.
+    """
+    if not network.blocks:
+        raise OptionError(f"This model ({network.recipe}) has no activation maps to read. Next: --method occlusion")
+    if network.backbone is None:
+        for block in reversed(network.blocks):
+            if _CELL * min(network.shape_of(block)[:2]) >= network.spec.size:
+                return block
+    return network.blocks[-1]
+
+
+def _maps_and_gradient(
+    network: "Network", photo: np.ndarray, number: int, block: str | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The maps of a block and the gradient of the class's score by them, both (h, w, channels)."""
+    read = block or block_of(network)
+    x = photo[np.newaxis]
+    seed = one_class(network, number)
+    return network.activations(x, read)[0], network.gradient(x, seed, at=read)[0]
+
+
+def one_class(network: "Network", number: int, photos: int = 1) -> np.ndarray:
+    """The seed of a gradient of one class's score, (photos, classes), float32."""
+    seed = np.zeros((photos, len(network.classes)), dtype=np.float32)
+    seed[:, number] = 1
+    return seed
+
+
+def _coarse(cells: np.ndarray, photo: np.ndarray) -> np.ndarray:
+    return enlarged(np.maximum(cells, 0), photo.shape[0])

@@ -1,0 +1,86 @@
+"""Pictures in which one planted square alone decides the class, and tiny networks that have learned so."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from explain.ladder_models import golden
+from tellapart.deploy.export import stamp
+from tellapart.deploy.runtime import Model
+from tellapart.explain.network import Network
+from tellapart.models import networks
+from tellapart.models.backend import keras
+from tellapart.models.onnx_export import to_onnx
+from tellapart.models.task import Fitted
+from tellapart.models.training import History
+from tellapart.photos.pixels import PixelSpec
+
+SIZE = 48
+SQUARE = 14
+CLASSES = ("green", "red")
+_DECIDES = ((40, 200, 60), (210, 50, 40))
+_DISTRACTS = ((60, 60, 210), (225, 225, 225), (15, 15, 15))  # as much red as green: they say nothing
+
+Box = tuple[int, int]
+
+
+def pictures(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, list[Box]]:
+    """Grey noise with a green or a red square anywhere, and three squares of other colours that say nothing.
+
+    Returns:
+        Pictures (n, 48, 48, 3), uint8; class numbers (n,); top and left of each deciding square, which is
+        14 pixels wide and drawn last, so that none covers it.
+    """
+    generator = np.random.default_rng(seed)
+    grey = generator.integers(60, 180, (n, SIZE, SIZE, 1))
+    drawn = np.clip(grey + generator.integers(-15, 16, (n, SIZE, SIZE, 3)), 0, 255).astype(np.uint8)
+    labels = generator.integers(0, 2, n)
+    boxes: list[Box] = []
+    for picture, label in zip(drawn, labels, strict=True):
+        for colour in (*_DISTRACTS, _DECIDES[label]):
+            top, left = (int(place) for place in generator.integers(0, SIZE - SQUARE + 1, 2))
+            shade = generator.integers(-15, 16, (SQUARE, SQUARE, 3))
+            picture[top : top + SQUARE, left : left + SQUARE] = np.clip(np.array(colour) + shade, 0, 255)
+        boxes.append((top, left))
+    return drawn, labels, boxes
+
+
+def share_inside(heat: np.ndarray, box: Box, margin: int) -> float:
+    """The share of a map's positive part in the square, which is taken to be `margin` pixels wider on each side."""
+    top, left = (max(place - margin, 0) for place in box)
+    bottom, right = (place + SQUARE + margin for place in box)
+    positive = np.maximum(heat, 0)
+    return float(positive[top:bottom, left:right].sum() / positive.sum()) if positive.any() else 0.0
+
+
+@cache
+def trained(kind: str) -> Network:
+    """A network that tells the classes: "pooled" as a backbone with its head does it, "flattened" as recipe 1 does."""
+    keras.utils.set_random_seed(0)
+    network = networks.baseline(len(CLASSES), SIZE) if kind == "flattened" else _pooled()
+    drawn, labels, _ = pictures(1200, 1)
+    network.compile(keras.optimizers.Adam(2e-3), keras.losses.SparseCategoricalCrossentropy(), metrics=["accuracy"])
+    network.fit(drawn.astype(np.float32), labels, batch_size=32, epochs=6, verbose=0)
+    return Network(model_of(network, kind))
+
+
+def model_of(network: Any, kind: str) -> Model:
+    """The model file of a network."""
+    nothing = np.empty((0, len(CLASSES)))
+    backbone = "pocket" if kind == "pooled" else None
+    fitted = Fitted("bottleneck" if backbone else "baseline", network, PixelSpec(SIZE), History(), nothing, nothing, {}, 0)
+    facts = {"classes": list(CLASSES), "photos": "0" * 64, "backbone": backbone}
+    return Model(stamp(to_onnx(network), fitted, *golden(), facts), kind)
+
+
+def _pooled() -> Any:
+    layers = keras.layers
+    photo = keras.Input((SIZE, SIZE, 3), name="photo")
+    x = layers.Rescaling(1 / 127.5, offset=-1)(photo)
+    for width in (16, 32, 32):
+        x = layers.Conv2D(width, 3, padding="same", activation="relu")(x)
+        x = layers.MaxPooling2D()(x)
+    x = layers.Conv2D(32, 1, activation="relu")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(photo, layers.Dense(len(CLASSES), activation="softmax")(x))
