@@ -59,7 +59,18 @@ def test_no_module_is_named_after_nothing() -> None:
 
 def test_the_public_door_is_sorted_and_opens() -> None:
     assert sorted(tellapart.__all__, key=str.lower) == sorted(
-        ["ImageClassifier", "Model", "Run", "TellapartError", "UserError", "__version__", "compare", "explain_photos", "fit", "load"],
+        [
+            "ImageClassifier",
+            "Model",
+            "Run",
+            "TellapartError",
+            "UserError",
+            "__version__",
+            "compare",
+            "explain_photos",
+            "fit",
+            "load",
+        ],
         key=str.lower,
     )
     for name in tellapart.__all__:

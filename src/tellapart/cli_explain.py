@@ -33,7 +33,9 @@ def explain(
                 typer.echo(line)
     n_errors = sum("error" in photo for photo in told["photos"])
     if n_errors:
-        raise UserError(f"{n_errors} of the photos could not be read; the reason stands above and in explanations.json.")
+        raise UserError(
+            f"{n_errors} of the photos could not be read; the reason stands above and in explanations.json."
+        )
 
 
 def _lines(photo: dict[str, Any], out: Path) -> list[str]:

@@ -12,9 +12,9 @@ from PIL import Image, ImageOps
 
 from tellapart.deploy.predictions import find_photos
 from tellapart.errors import UnknownNameError, UnreadablePhotoError
+from tellapart.explain.ladder_steps import Look, Step, look, open_steps
 from tellapart.explain.methods import ALL, DEFAULT, Method, methods_named
 from tellapart.explain.network import Network
-from tellapart.explain.steps import Look, Step, look, open_steps
 from tellapart.files import make_folder, write_json
 from tellapart.photos.decode import decode
 from tellapart.photos.pixels import to_pixels

@@ -43,9 +43,7 @@ def integrated_gradients(network: "Network", photo: np.ndarray, number: int) -> 
     return attributions(network, photo, number).values
 
 
-def attributions(
-    network: "Network", photo: np.ndarray, number: int, *, most: int = MOST_GRADIENTS
-) -> Attributions:
+def attributions(network: "Network", photo: np.ndarray, number: int, *, most: int = MOST_GRADIENTS) -> Attributions:
     """Integrate the gradient along the straight line from the baseline to the photo (Sundararajan et al. 2017).
 
     The baseline is the photo's mean colour, everywhere. The sum of all attributions is the change of the score
@@ -137,7 +135,7 @@ class _Line:
 
     def _photos(self, places: list[float]) -> np.ndarray:
         shares = np.array(places, dtype=np.float32).reshape(-1, 1, 1, 1)
-        return self._start + shares * self._way
+        return np.asarray(self._start + shares * self._way)
 
 
 def _batches(items: list[T]) -> list[list[T]]:

@@ -39,7 +39,7 @@ def on_photo(heat: np.ndarray, spec: PixelSpec, photo: tuple[int, int]) -> np.nd
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
     whole = np.zeros((height, width), dtype=np.float32)
-    whole[top : top + side, left : left + side] = picture.resize((side, side), Image.Resampling.BILINEAR)
+    whole[top : top + side, left : left + side] = np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR))
     return whole
 
 

@@ -160,7 +160,8 @@ def _bar(place: "Axes") -> None:
     place.imshow(_coloured(np.linspace(0, 1, 256)[np.newaxis]).astype(np.uint8), aspect="auto", extent=(0, 1, 0, 1))
     place.set_yticks([])
     place.set_xticks([0, _LINE, 1], labels=["nothing", "half: the white line", "strongest"], color=INK, **font(SMALL))
-    for label, side in zip(place.get_xticklabels(), ("left", "center", "right"), strict=True):
-        label.set_horizontalalignment(side)
+    first, _, last = place.get_xticklabels()
+    first.set_horizontalalignment("left")
+    last.set_horizontalalignment("right")
     place.tick_params(length=3, color=GREY)
     place.spines[:].set_visible(False)

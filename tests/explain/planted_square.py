@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from explain.ladder_models import golden
+from ladder_models import golden
 from tellapart.deploy.export import stamp
 from tellapart.deploy.runtime import Model
 from tellapart.explain.network import Network
@@ -56,20 +56,27 @@ def share_inside(heat: np.ndarray, box: Box, margin: int) -> float:
 
 @cache
 def trained(kind: str) -> Network:
+    """The network of `trained_model`, opened."""
+    return Network(trained_model(kind))
+
+
+@cache
+def trained_model(kind: str) -> Model:
     """A network that tells the classes: "pooled" as a backbone with its head does it, "flattened" as recipe 1 does."""
     keras.utils.set_random_seed(0)
     network = networks.baseline(len(CLASSES), SIZE) if kind == "flattened" else _pooled()
     drawn, labels, _ = pictures(1200, 1)
     network.compile(keras.optimizers.Adam(2e-3), keras.losses.SparseCategoricalCrossentropy(), metrics=["accuracy"])
     network.fit(drawn.astype(np.float32), labels, batch_size=32, epochs=6, verbose=0)
-    return Network(model_of(network, kind))
+    return model_of(network, kind)
 
 
 def model_of(network: Any, kind: str) -> Model:
     """The model file of a network."""
     nothing = np.empty((0, len(CLASSES)))
     backbone = "pocket" if kind == "pooled" else None
-    fitted = Fitted("bottleneck" if backbone else "baseline", network, PixelSpec(SIZE), History(), nothing, nothing, {}, 0)
+    name = "bottleneck" if backbone else "baseline"
+    fitted = Fitted(name, network, PixelSpec(SIZE), History(), nothing, nothing, {}, 0)
     facts = {"classes": list(CLASSES), "photos": "0" * 64, "backbone": backbone}
     return Model(stamp(to_onnx(network), fitted, *golden(), facts), kind)
 

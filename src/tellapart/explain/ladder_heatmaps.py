@@ -16,9 +16,9 @@ from PIL import Image, ImageOps
 from tellapart.errors import UnreadablePhotoError, UserError
 from tellapart.explain.centre import as_rows, outside_of, shortcuts_of, warnings_of
 from tellapart.explain.choice_of_photos import Answered, answered, spread_of, typical_and_wrong
+from tellapart.explain.ladder_steps import Look, Step, look, open_steps
 from tellapart.explain.methods import DEFAULT, METHODS, Method
 from tellapart.explain.placing import in_middle, on_photo
-from tellapart.explain.steps import Look, Step, look, open_steps
 from tellapart.files import make_folder, read_csv, write_bytes, write_json
 from tellapart.photos.decode import decode
 from tellapart.photos.pixels import to_pixels
@@ -84,7 +84,7 @@ def draw_heatmaps(run: Path, results: dict[str, Any], progress: Progress) -> Non
         progress.note(f"Heat maps: {kept.gone} photos could not be read any more; they are left out")
     folder = make_folder(run / "explanations")
     content = io.BytesIO()
-    np.savez_compressed(content, **kept.arrays)
+    np.savez_compressed(content, allow_pickle=False, **kept.arrays)
     write_bytes(folder / "heatmaps.npz", content.getvalue())
     write_json(folder / "heatmaps.json", told)
 
@@ -159,9 +159,7 @@ def _for_methods(shown: Sequence[Answered], chosen: Step) -> list[Answered]:
     return [*right[:1], *wrong[:1], *right[1:]][:most]
 
 
-def _keep(
-    kept: _Kept, name: str, photo: Answered, opened: Image.Image, looks: Sequence[Look]
-) -> dict[str, Any]:
+def _keep(kept: _Kept, name: str, photo: Answered, opened: Image.Image, looks: Sequence[Look]) -> dict[str, Any]:
     """Put a photo and its maps among the arrays, and tell what is known of them."""
     kept.arrays[name] = np.asarray(opened.resize(drawn_size(opened), Image.Resampling.BILINEAR))
     maps = []
