@@ -107,7 +107,7 @@ class _Line:
 
     def score_at(self, places: list[float]) -> list[float]:
         """The score at each of some places from 0 to 1."""
-        scores = [self._network.scores(self._photos(some))[:, self._number] for some in _batches(places)]
+        scores = [self._network.scores(self._along(some))[:, self._number] for some in _batches(places)]
         return [float(score) for score in np.concatenate(scores)]
 
     def parts(self, spans: np.ndarray) -> list[_Part]:
@@ -131,9 +131,9 @@ class _Line:
 
     def _gradients(self, places: list[float]) -> np.ndarray:
         self.gradients += len(places)
-        return self._network.gradient(self._photos(places), one_class(self._network, self._number, len(places)))
+        return self._network.gradient(self._along(places), one_class(self._network, self._number, len(places)))
 
-    def _photos(self, places: list[float]) -> np.ndarray:
+    def _along(self, places: list[float]) -> np.ndarray:
         shares = np.array(places, dtype=np.float32).reshape(-1, 1, 1, 1)
         return np.asarray(self._start + shares * self._way)
 
