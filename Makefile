@@ -16,7 +16,7 @@ demo: setup
 	$(BIN)/tellapart demo --out runs/demo-$$(date +%Y%m%d-%H%M%S)
 
 check: setup
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports

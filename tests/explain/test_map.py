@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ladder_models import recipe
 from PIL import Image
 
+from ladder_models import recipe
 from tellapart.answer_tables import AnswerTable, write_answers
 from tellapart.explain import embedding
 from tellapart.explain import map as map_module

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ladder_models import CLASSES, SIZE, nested, photos, recipe
 
+from ladder_models import CLASSES, SIZE, nested, photos, recipe
 from tellapart.deploy.runtime import Model
 from tellapart.errors import ModelFileError, OptionError
 from tellapart.explain.network import Network
