@@ -15,6 +15,7 @@ import tellapart as ta
 from as_user import Notes
 from ladder_set import draw_shapes, random_weights
 from tellapart.errors import OptionError, PhotosError, RunFolderError, UnknownNameError, WeightsError
+from tellapart.explain import leave
 from tellapart.files import read_csv
 from tellapart.models import weights
 from tellapart.models.pocket import FILE
@@ -73,6 +74,8 @@ def test_every_step_leaves_its_files(whole: ta.Run) -> None:
             assert name == "majority" or (whole.folder / "figures" / f"{figure}_{name}.png").is_file()
     figures = {path.stem for path in (whole.folder / "figures").iterdir()}
     assert figures >= {"ladder", "augmentation", "tuning_history"}
+    explained = {path.name for path in (whole.folder / "explanations").iterdir()}
+    assert explained >= {f"{part}.{ending}" for part in leave.PARTS for ending in ("json", "npz")}
     assert (whole.folder / "study.db").is_file()
     assert not list(whole.folder.rglob("*.tmp*")), "a temporary file was left behind"
 

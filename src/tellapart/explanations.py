@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -74,7 +75,7 @@ def explain_photos(
     found = list(find_photos([Path(photo) for photo in photos]))
     asked = _asked(Path(model_or_run), methods, class_name)
     folder = make_folder(Path(out))
-    taken: dict[str, int] = {}
+    taken: set[str] = set()
     told = [
         _explained(photo, asked, folder, _name(photo, taken), progress)
         for photo in track(found, "Looking", len(found), progress)
@@ -158,12 +159,10 @@ def _answer(step: Step, photo: Image.Image) -> int:
     return int(step.network.probabilities(pixels[np.newaxis])[0].argmax())
 
 
-def _name(photo: Path, taken: dict[str, int]) -> str:
+def _name(photo: Path, taken: set[str]) -> str:
     """The start of a photo's files: its stem, numbered where another photo has the same."""
     stem = os.fsencode(photo.stem)[:_STEM_BYTES].decode("utf-8", "replace") or "photo"
-    key = stem.casefold()
-    taken[key] = taken.get(key, 0) + 1
-    if taken[key] == 1:
-        return stem
-    numbered = f"{stem}-{taken[key]}"
-    return numbered if numbered.casefold() not in taken else _name(photo.with_name(f"{numbered}{photo.suffix}"), taken)
+    numbers = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
+    name = next(name for name in numbers if name.casefold() not in taken)
+    taken.add(name.casefold())
+    return name

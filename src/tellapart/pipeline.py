@@ -10,7 +10,7 @@ from tellapart.climb import Climb
 from tellapart.cross_validation import climb_in_folds
 from tellapart.demo.furniture_set import draw_furniture
 from tellapart.errors import OptionError
-from tellapart.explain.map import draw_map
+from tellapart.explain.leave import leave_explanations
 from tellapart.files import cache_folder, make_folder, write_bytes, write_csv, write_json
 from tellapart.label_check import with_labels
 from tellapart.models import choice
@@ -267,7 +267,7 @@ def _leave(climb: Climb, results: dict[str, Any], model: Path) -> None:
     """Write what the whole run leaves; results.json comes last."""
     _draw_augmentation(climb)
     write_bytes(climb.run / "model.onnx", model.read_bytes())
-    draw_map(climb.run, results, climb.progress)
+    leave_explanations(climb.run, results, climb.progress)
     write_report(climb.run, results)
     write_json(climb.run / "results.json", results)
 

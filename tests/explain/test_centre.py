@@ -1,48 +1,61 @@
-"""The warning about maps at the edges: where the audit found a shortcut, and nowhere else."""
-
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tellapart.explain.centre import as_rows, outside_of, shortcuts_of, warnings_of
-from tellapart.files import write_json, write_text
 
 
-def test_a_class_with_a_shortcut_and_maps_at_the_edges_is_warned_of() -> None:
-    edge = outside_of("bed", [0.8, 0.85, 0.9, 0.82, 0.88], ["width"])
-    calm = outside_of("chair", [0.3, 0.35, 0.32, 0.31, 0.3], [])
-    (warning,) = warnings_of([calm, edge])
-    assert warning["class"] == "bed"
-    assert "85\u00a0%" in warning["what"]
-    assert "width" in warning["what"]
+def test_the_interval_is_students() -> None:
+    shares = [0.6, 0.7, 0.8, 0.7]
+    row = outside_of("a", shares, [])
+    assert row.outside == pytest.approx(0.7)
+    # t of 3 degrees of freedom at 97.5 %: 3.182
+    assert row.low == pytest.approx(0.7 - 3.182 * np.std(shares, ddof=1) / 2, abs=1e-3)
+    assert row.high == pytest.approx(0.7 + 3.182 * np.std(shares, ddof=1) / 2, abs=1e-3)
+
+
+def test_a_warning_needs_edges_and_a_shortcut_and_enough_photos() -> None:
+    far, near = [0.8, 0.82, 0.78, 0.8], [0.3, 0.32, 0.28, 0.3]
+    rows = [
+        outside_of("far", far, ["sharpness", "width"]),
+        outside_of("far but clean", far, []),
+        outside_of("near", near, ["sharpness"]),
+        outside_of("few", far[:3], ["sharpness"]),
+        outside_of("unsure", [0.1, 0.9, 0.9, 0.6], ["sharpness"]),
+    ]
+    (warning,) = warnings_of(rows)
+    assert warning["class"] == "far"
+    assert "80" in warning["what"]
+    assert "sharpness and width" in warning["what"]
+    assert "of the other classes 63" in warning["what"].replace("\N{NO-BREAK SPACE}", " ")
+    assert warning["advice"]
+    assert [row["suspicious"] for row in as_rows(rows)] == [True, False, False, False, False]
+    json.dumps(as_rows(rows))
+
+
+def test_of_a_single_class_there_is_nothing_to_compare() -> None:
+    (warning,) = warnings_of([outside_of("far", [0.8, 0.8, 0.8, 0.8], ["width"])])
+    assert "other classes" not in warning["what"]
 
 
 @pytest.mark.parametrize(
-    ("shares", "features"),
+    ("content", "expected"),
     [
-        ([0.8, 0.85, 0.9, 0.82, 0.88], []),  # no shortcut
-        ([0.3, 0.2, 0.25, 0.3, 0.2], ["width"]),  # in the middle
-        ([0.9, 0.1, 0.95, 0.2], ["width"]),  # too uncertain
-        ([0.9, 0.95], ["width"]),  # too few
+        ('{"shortcut": null}', {}),
+        ("{}", {}),
+        ("[]", {}),
+        ("no JSON", {}),
+        ('{"shortcut": {"possible": false, "given_away": [{"label": "a", "feature": "width"}]}}', {}),
+        (
+            '{"shortcut": {"possible": true, "given_away": [{"label": "a", "feature": "width"},'
+            '{"label": "b", "feature": "light"}, {"label": "a", "feature": "height"}]}}',
+            {"a": ("width", "height"), "b": ("light",)},
+        ),
     ],
 )
-def test_without_either_there_is_no_warning(shares: list[float], features: list[str]) -> None:
-    assert warnings_of([outside_of("bed", shares, features)]) == []
-
-
-def test_rows_for_json_name_what_was_found() -> None:
-    (row,) = as_rows([outside_of("bed", [0.5] * 5, ["width"])])
-    assert row["photos"] == 5
-    assert row["features"] == ["width"]
-    assert row["suspicious"] is False
-
-
-def test_shortcuts_are_read_from_the_audit(tmp_path: Path) -> None:
+def test_shortcuts_are_read_from_the_audit(tmp_path: Path, content: str, expected: dict[str, tuple[str, ...]]) -> None:
     assert shortcuts_of(tmp_path) == {}
-    given = [{"label": "bed", "feature": "width"}, {"label": "bed", "feature": "light"}]
-    write_json(tmp_path / "audit.json", {"shortcut": {"possible": True, "given_away": given}})
-    assert shortcuts_of(tmp_path) == {"bed": ("width", "light")}
-    write_json(tmp_path / "audit.json", {"shortcut": {"possible": False, "given_away": given}})
-    assert shortcuts_of(tmp_path) == {}
-    write_text(tmp_path / "audit.json", "[")
-    assert shortcuts_of(tmp_path) == {}
+    (tmp_path / "audit.json").write_text(content, encoding="utf-8")
+    assert shortcuts_of(tmp_path) == expected

@@ -1,74 +1,61 @@
-"""The three maps of activations: where they lie, what they are made of, and that they depend on what was learned."""
-
-from collections.abc import Callable
-
 import numpy as np
 import pytest
-from planted_square import CLASSES, SIZE, pictures, share_inside, trained
 
 from ladder_models import nested, photos, recipe
 from tellapart.errors import OptionError
 from tellapart.explain.gradcam import block_of, gradcam, gradcam_plus_plus, hirescam, one_class
 from tellapart.explain.network import Network
-
-Heat = Callable[[Network, np.ndarray, int], np.ndarray]
-_PICTURES = 24
-_ONE_CELL = 6  # pixels of the pooled network's last map
+from tellapart.explain.placing import enlarged
 
 
-def mean_share(network: Network, method: Heat, margin: int) -> float:
-    drawn, labels, boxes = pictures(_PICTURES, 7)
-    heats = [method(network, picture, int(label)) for picture, label in zip(drawn, labels, strict=True)]
-    return float(np.mean([share_inside(heat, box, margin) for heat, box in zip(heats, boxes, strict=True)]))
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return Network(recipe("deeper")[1])
 
 
-@pytest.mark.parametrize("method", [gradcam, gradcam_plus_plus, hirescam])
-def test_the_planted_square_that_decides_has_most_of_the_map(method: Heat) -> None:
-    assert mean_share(trained("pooled"), method, _ONE_CELL) >= 0.6
+@pytest.fixture(scope="module")
+def pooled() -> Network:
+    return Network(nested("pocket", 48)[1])
 
 
-def test_a_map_of_noise_would_not_have_it() -> None:
-    generator = np.random.default_rng(0)
-
-    def noise(_: Network, photo: np.ndarray, __: int) -> np.ndarray:
-        return generator.random(photo.shape[:2])
-
-    assert mean_share(trained("pooled"), noise, _ONE_CELL) < 0.5
-
-
-@pytest.mark.parametrize("method", [gradcam, gradcam_plus_plus, hirescam])
-def test_a_map_has_the_photo_s_size_and_nothing_negative(method: Heat) -> None:
-    for network in (Network(recipe("baseline")[1]), Network(nested("pocket", 32)[1])):
-        heat = method(network, photos(1, 32)[0], 1)
-        assert heat.shape == (32, 32)
-        assert heat.dtype == np.float32
-        assert heat.min() >= 0
-
-
-def test_hirescam_of_a_pooled_network_equals_gradcam() -> None:
-    network = trained("pooled")
-    picture = pictures(1, 3)[0][0]
-    np.testing.assert_allclose(hirescam(network, picture, 0), gradcam(network, picture, 0), rtol=1e-3, atol=1e-4)
+def test_maps_are_what_the_papers_say(network: Network) -> None:
+    photo, number, block = photos(1, 32)[0], 2, "block2"
+    maps = network.activations(photo[np.newaxis], block)[0].astype(np.float64)
+    slope = network.gradient(photo[np.newaxis], one_class(network, number), at=block)[0].astype(np.float64)
+    rows, columns, channels = maps.shape
+    weights = [slope[:, :, k].sum() / (rows * columns) for k in range(channels)]
+    plain = sum(weights[k] * maps[:, :, k] for k in range(channels))
+    sharp = sum(slope[:, :, k] * maps[:, :, k] for k in range(channels))
+    plus = np.zeros((rows, columns))
+    for k in range(channels):
+        one = slope[:, :, k]
+        below = 2 * one**2 + maps[:, :, k].sum() * one**3
+        alpha = np.where(below == 0, 0, one**2 / np.where(below == 0, 1, below))
+        plus += (alpha * np.maximum(one, 0)).sum() * maps[:, :, k]
+    for method, cells in ((gradcam, plain), (hirescam, sharp), (gradcam_plus_plus, plus)):
+        expected = enlarged(np.maximum(cells, 0), 32)
+        told = method(network, photo, number, block=block)
+        assert np.allclose(told, expected, rtol=1e-3, atol=1e-3 * expected.max()), method.__name__
 
 
-def test_a_backbone_is_read_at_its_last_block_and_a_flattened_network_before_it() -> None:
-    pooled, flattened = trained("pooled"), trained("flattened")
-    assert block_of(pooled) == pooled.blocks[-1]
-    rows, _, _ = flattened.shape_of(block_of(flattened))
-    assert rows * 4 >= SIZE
+def test_where_maps_are_pooled_hirescam_is_gradcam(pooled: Network) -> None:
+    photo = photos(1, 48)[0]
+    maps = {block: [method(pooled, photo, 1, block=block) for method in (gradcam, hirescam)] for block in pooled.blocks}
+    last, first = maps[pooled.blocks[-1]], maps[pooled.blocks[0]]
+    assert np.allclose(last[0], last[1], rtol=1e-3, atol=1e-7)
+    assert not np.allclose(first[0], first[1], rtol=0.05, atol=1e-9)
 
 
-def test_a_model_without_maps_is_told_what_to_do() -> None:
-    with pytest.raises(OptionError, match="--method occlusion"):
-        block_of(Network(recipe("majority")[1]))
+def test_the_block_is_the_last_one_of_a_backbone_and_a_finer_one_from_scratch(
+    network: Network, pooled: Network
+) -> None:
+    assert block_of(network) == "block3"
+    assert network.shape_of("block3")[:2] == (8, 8)
+    model = nested("pocket", 48)[1]
+    model.passport["backbone"] = "small"
+    assert block_of(Network(model)) == pooled.blocks[-1]
 
 
-def test_one_class_is_a_one_among_zeros() -> None:
-    np.testing.assert_array_equal(one_class(trained("pooled"), 1, 2), [[0, 1], [0, 1]])
-
-
-def test_the_planted_models_tell_their_classes() -> None:
-    drawn, labels, _ = pictures(100, 5)
-    for kind in ("pooled", "flattened"):
-        assert (trained(kind).probabilities(drawn).argmax(axis=1) == labels).mean() > 0.9
-        assert trained(kind).classes == CLASSES
+def test_a_network_without_maps_is_told_what_else_there_is() -> None:
+    with pytest.raises(OptionError, match="Next: --method occlusion"):
+        gradcam(Network(recipe("majority")[1]), photos(1, 32)[0], 0)

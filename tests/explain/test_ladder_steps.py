@@ -1,41 +1,66 @@
-"""The steps of a run, opened, and what one of them looks at."""
-
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from explained_run import explained_run
-from photo_maker import noise
+from planted_run import build_run, square_photo
 from tellapart.errors import RunFolderError
 from tellapart.explain.ladder_steps import look, model_file, open_steps
-from tellapart.explain.methods import METHODS
+from tellapart.explain.methods import METHODS, Method
 
 
-def test_every_recipe_with_a_file_is_opened_in_order(tmp_path: Path) -> None:
-    run, results = explained_run(tmp_path)
-    assert [step.recipe for step in open_steps(run, results)] == ["majority", "baseline"]
-    (run / "recipes" / "baseline" / "model.onnx").unlink()
-    assert model_file(run, "baseline") is None
-    assert model_file(run, "baseline", chosen=True) == run / "model.onnx"
-    assert [step.recipe for step in open_steps(run, results)] == ["majority", "baseline"]
+def test_steps_are_opened_in_their_order(tmp_path: Path) -> None:
+    run, results = build_run(tmp_path)
+    steps = open_steps(run, results)
+    assert [(step.recipe, step.title, step.looks) for step in steps] == [
+        ("majority", "Always the commonest class", False),
+        ("bottleneck", "Frozen backbone", True),
+    ]
 
 
-def test_a_run_without_model_files_is_told(tmp_path: Path) -> None:
-    run, results = explained_run(tmp_path)
-    for file in run.rglob("model.onnx"):
-        file.unlink()
-    with pytest.raises(RunFolderError, match="no model file"):
+def test_model_files_are_found_where_folds_put_them(tmp_path: Path) -> None:
+    run, results = build_run(tmp_path)
+    final = run / "folds" / "final" / "recipes" / "majority"
+    final.mkdir(parents=True)
+    (run / "recipes" / "majority" / "model.onnx").rename(final / "model.onnx")
+    (run / "recipes" / "bottleneck" / "model.onnx").unlink()
+    assert model_file(run, "majority") == final / "model.onnx"
+    assert model_file(run, "bottleneck") is None
+    assert model_file(run, "bottleneck", chosen=True) == run / "model.onnx"
+    assert [step.recipe for step in open_steps(run, results)] == ["majority", "bottleneck"]
+    (run / "model.onnx").unlink()
+    (final / "model.onnx").unlink()
+    with pytest.raises(RunFolderError, match="holds no model file"):
         open_steps(run, results)
 
 
-def test_the_floor_looks_at_nothing_and_a_network_at_a_place(tmp_path: Path) -> None:
-    majority, baseline = open_steps(*explained_run(tmp_path))
-    photo = noise(3, (60, 40))
-    nothing = look(majority, METHODS["hirescam"], photo, 0, photo.size)
-    assert nothing.heat is None
-    assert "same of every photo" in nothing.told["why"]
-    found = look(baseline, METHODS["integrated-gradients"], photo, 0, photo.size)
+@pytest.mark.parametrize("place", ["top left", "top right", "bottom left", "bottom right"])
+@pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
+def test_a_look_lies_the_right_way_round_on_a_photo_of_any_shape(tmp_path: Path, place: str, method: Method) -> None:
+    step = open_steps(*build_run(tmp_path))[1]
+    photo = square_photo("red", 0, place, (96, 60))
+    found = look(step, method, photo, 1, photo.size)
     assert found.heat is not None
-    assert found.heat.shape == (40, 60)
-    assert found.told["difference"] <= 0.02 * abs(found.told["change"]) + 1e-6
-    assert 0 <= found.told["against"] <= 1
+    assert found.heat.shape == (60, 96)
+    positive = np.maximum(found.heat, 0)
+    quarters = {
+        f"{row} {column}": float(positive[across][:, down].sum())
+        for row, across in (("top", slice(30)), ("bottom", slice(30, None)))
+        for column, down in (("left", slice(48)), ("right", slice(48, None)))
+    }
+    there = quarters.pop(place)
+    assert there > 1.8 * max(quarters.values()), quarters
+    assert found.told["predicted"] == "red"
+
+
+def test_what_is_told_of_a_look(tmp_path: Path) -> None:
+    floor, step = open_steps(*build_run(tmp_path))
+    photo = square_photo("red", 0)
+    told = look(step, METHODS["integrated-gradients"], photo, 0, photo.size).told
+    assert told["probability_of_class"] == pytest.approx(1 - told["probability"], abs=1e-4)
+    assert told["score"] < 0
+    assert told["difference"] <= 0.02
+    assert 0 < told["against"] < 1
+    nothing = look(floor, METHODS["gradcam"], photo, 0, photo.size)
+    assert nothing.heat is None
+    assert nothing.told["method"] is None

@@ -1,37 +1,59 @@
-"""Covering parts of a photo: the square that decides is what costs the score."""
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
-from planted_square import pictures, share_inside, trained
 
-from ladder_models import photos, recipe
 from tellapart.explain.network import Network
-from tellapart.explain.occlusion import Fill, occlusion
+from tellapart.explain.occlusion import PARTS, occlusion
 
-_STEP = 4  # pixels: a patch that overlaps the square still costs something
-# The aim is 0.6 (docs/LOG.md): these networks also lose by the covering of squares that should say nothing.
-_REACHED = 0.48
-_OF_NOISE = 0.2  # what an even or a random map has there
+SIZE = 56
 
 
-@pytest.mark.parametrize("kind", ["pooled", "flattened"])
-def test_the_planted_square_that_decides_has_most_of_the_map(kind: str) -> None:
-    drawn, labels, boxes = pictures(8, 7)
-    network = trained(kind)
-    shares = [
-        share_inside(occlusion(network, picture, int(label)), box, _STEP)
-        for picture, label, box in zip(drawn, labels, boxes, strict=True)
-    ]
-    assert np.mean(shares) >= _REACHED > 2 * _OF_NOISE
+class Bright:
+    """Scores class 0 by the light in one corner, class 1 by the lack of it; counts what it was asked."""
+
+    def __init__(self, multiply_adds: float = 1.0) -> None:
+        self.classes = ("light", "dark")
+        self.multiply_adds = multiply_adds
+        self.spec = SimpleNamespace(size=SIZE)
+        self.asked = 0
+
+    def scores(self, x: np.ndarray) -> np.ndarray:
+        self.asked += len(x)
+        light = x[:, :16, 40:].astype(float).mean(axis=(1, 2, 3)) / 255
+        return np.stack([light, -light], axis=1)
+
+
+def photo() -> np.ndarray:
+    made = np.full((SIZE, SIZE, 3), 40, dtype=np.uint8)
+    made[:16, 40:] = 240
+    return made
 
 
 @pytest.mark.parametrize("fill", ["blur", "mean"])
-def test_an_even_photo_loses_nothing(fill: Fill) -> None:
-    network = trained("pooled")
-    even = np.full((48, 48, 3), 90, dtype=np.uint8)
-    np.testing.assert_allclose(occlusion(network, even, 0, fill=fill), 0, atol=1e-4)
+def test_only_the_part_that_counts_is_marked_and_the_right_way_round(fill: Any) -> None:
+    heat = occlusion(cast(Network, Bright()), photo(), 0, fill=fill)
+    assert heat.shape == (SIZE, SIZE)
+    assert heat[:16, 40:].mean() > 0.02
+    assert heat[:16, 40:].sum() > 0.6 * np.maximum(heat, 0).sum()
+    assert np.allclose(heat[28:, :28], 0)
 
 
-def test_it_works_on_a_model_without_activation_maps() -> None:
-    heat = occlusion(Network(recipe("majority")[1]), photos(1, 32)[0], 0)
-    np.testing.assert_allclose(heat, np.zeros((32, 32)), atol=1e-5)
+def test_what_speaks_against_a_class_is_negative() -> None:
+    heat = occlusion(cast(Network, Bright()), photo(), 1)
+    assert heat[:16, 40:].mean() < -0.02
+    assert heat.max() <= 1e-6
+
+
+@pytest.mark.parametrize(("cost", "parts"), [(1.0, PARTS[0]), (1.5e10, 6), (1e13, PARTS[-1])])
+def test_large_networks_are_asked_less_often(cost: float, parts: int) -> None:
+    network = Bright(cost)
+    occlusion(cast(Network, network), photo(), 0)
+    assert network.asked == (parts + 1) ** 2 + 1
+
+
+def test_the_photo_is_left_as_it_was() -> None:
+    given = photo()
+    occlusion(cast(Network, Bright()), given, 0)
+    assert np.array_equal(given, photo())

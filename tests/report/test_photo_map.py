@@ -10,7 +10,7 @@ from fake_map import build_map, hue, opened
 from fake_run import CLASSES, build_run
 
 from tellapart.errors import RunFolderError
-from tellapart.report.photo_map import FOLDER, forget_map, read_map
+from tellapart.report.photo_map import FOLDER, read_map
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +40,6 @@ def test_the_same_map_gives_the_same_bytes(run: Path) -> None:
 
 def test_a_run_without_a_map_has_none(tmp_path: Path) -> None:
     assert read_map(tmp_path) is None
-
-
-def test_a_map_can_be_forgotten(run: Path, tmp_path: Path) -> None:
-    copy = Path(shutil.copytree(run / FOLDER, tmp_path / FOLDER)).parent
-    forget_map(copy)
-    assert read_map(copy) is None
 
 
 def _lack(told: dict[str, Any]) -> None:

@@ -85,8 +85,8 @@ def as_rows(rows: Sequence[Outside]) -> list[Mapping[str, Any]]:
 
 _ADVICE: Final = (
     "The model may have learned how these photos were made instead of the thing. Look at the class's heat maps; "
-    "take photos of all classes from the same sources, or crop to the thing, and fit again; distrust the scores until "
-    "then."
+    "take photos of all classes from the same sources, or crop to the thing, and fit again. "
+    "Distrust the scores until then."
 )
 
 

@@ -69,8 +69,8 @@ def block_of(network: "Network") -> str:
     """The block that is read by default.
 
     With a backbone it is the last one, whose maps are pooled. The networks from scratch flatten their last map:
-    there it is the last block with a cell for every 4 pixels of the photo. What covering tells is met twice to
-    ten times as well there (docs/LOG.md); a cell of the last block has seen half the photo.
+    there it is the last block with a cell for every 4 pixels of the photo: a cell of the last block has seen half
+    the photo and tells no place.
 
     Raises:
         OptionError: The network has none.

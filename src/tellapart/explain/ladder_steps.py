@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from tellapart.errors import RunFolderError
-from tellapart.explain.integrated import change_of
+from tellapart.explain.integrated import FLOOR, change_of
 from tellapart.explain.methods import Method
 from tellapart.explain.network import Network
 from tellapart.explain.placing import against, in_middle, on_photo
@@ -84,7 +84,8 @@ def look(step: Step, method: Method, photo: Image.Image, number: int, size: tupl
         told["against"] = _rounded(against(heat))
     if method.sums:
         change = change_of(network, pixels, number)
-        told |= {"change": _rounded(change), "difference": _rounded(abs(float(heat.sum(dtype=float)) - change))}
+        missed = abs(float(heat.sum(dtype=np.float64)) - change) / max(abs(change), FLOOR)
+        told |= {"change": _rounded(change), "difference": _rounded(missed)}
     return Look(step, method, placed, told)
 
 

@@ -20,7 +20,7 @@ from tellapart.models.forward import BATCH
 from tellapart.photos.decode import decode
 from tellapart.photos.pixels import to_pixels
 from tellapart.progress import Progress, track
-from tellapart.report.photo_map import FOLDER, FORMAT, LISTED, PhotoMap, forget_map, write_map
+from tellapart.report.photo_map import FOLDER, FORMAT, LISTED, PhotoMap, write_map
 from tellapart.words import counted
 
 _NEIGHBOURS: Final = 4
@@ -75,7 +75,7 @@ def draw_map(run: Path, results: dict[str, Any], progress: Progress) -> None:
 
     Written are map.json (texts and numbers), map.npz (places and small pictures) and map.csv
     (`path,class,part,predicted,x,y`). Where no map can be drawn, because the model looks at
-    nothing or the photos are gone, a note says so, and what an earlier run left is taken away.
+    nothing or the photos are gone, a note says so.
 
     Args:
         run: A run folder with split.csv, model.onnx and the answers of the chosen recipe.
@@ -90,7 +90,7 @@ def draw_map(run: Path, results: dict[str, Any], progress: Progress) -> None:
     root = results.get("settings", {}).get("photos_absolute")
     if name == "majority" or root is None:
         why = "the chosen recipe looks at no photo" if root else "the run does not say where its photos are"
-        _leave_out(run, why, progress)
+        _leave_out(why, progress)
         return
     every = _photos(run, name, results["photos"]["classes"])
     mapped = every[sample(every.labels, _worth_a_look(every), results["seed"])]
@@ -99,7 +99,7 @@ def draw_map(run: Path, results: dict[str, Any], progress: Progress) -> None:
     there, features, small = _seen(run / "model.onnx", folder, mapped.paths, progress)
     if len(there) < max(FEWEST, len(mapped.paths) // 2):
         gone = len(mapped.paths) - len(there)
-        _leave_out(run, f"{gone} of {counted(len(mapped.paths), 'photo')} can no longer be read", progress)
+        _leave_out(f"{gone} of {counted(len(mapped.paths), 'photo')} can no longer be read", progress)
         return
     photos = mapped[np.array(there)]
     if len(there) < len(mapped.paths):
@@ -113,8 +113,7 @@ def draw_map(run: Path, results: dict[str, Any], progress: Progress) -> None:
     write_csv(run / FOLDER / "map.csv", ("path", "class", "part", "predicted", "x", "y"), _rows(found))
 
 
-def _leave_out(run: Path, why: str, progress: Progress) -> None:
-    forget_map(run)
+def _leave_out(why: str, progress: Progress) -> None:
     progress.note(f"No map of the photos: {why}")
 
 

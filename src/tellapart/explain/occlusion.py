@@ -13,7 +13,7 @@ Fill = Literal["blur", "mean"]
 PARTS: Final = (14, 12, 10, 8, 6)  # steps along a side, finest first; a patch is two steps wide
 _MOST: Final = 8e11  # multiplications: 8 seconds of two cores; VGG16 at 224 gets 49 patches
 _BATCH: Final = 16
-_BLUR: Final = 0.5  # of a patch's side, the deviation of the Gaussian: what is covered loses its shape
+_BLUR: Final = 1.0  # of a patch's side, the Gaussian's deviation: less leaves a plain thing its colour (docs/LOG.md)
 
 
 def occlusion(network: "Network", photo: np.ndarray, number: int, *, fill: Fill = "blur") -> np.ndarray:

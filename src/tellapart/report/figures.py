@@ -14,7 +14,9 @@ from tellapart.report.coverage import coverage
 from tellapart.report.curves import column, curves, learning_rate
 from tellapart.report.curves_all import curves_all
 from tellapart.report.growth import learning_curve
+from tellapart.report.heatmaps import heatmap, heatmaps
 from tellapart.report.lettering import drawable, font, wrapped
+from tellapart.report.looks import look_figures
 from tellapart.report.map_figures import map_figures
 from tellapart.report.matrices import confusion_steps
 from tellapart.report.matrix import confusion
@@ -41,6 +43,8 @@ __all__ = [
     "curves",
     "curves_all",
     "draw_figures",
+    "heatmap",
+    "heatmaps",
     "ladder",
     "learning_curve",
     "learning_rate",
@@ -104,6 +108,7 @@ def _figures(run: RunFolder) -> "Iterator[tuple[str, Figure]]":
     if any(share > 0 for share in column(importance, "importance")):
         yield "tuning_importance", tuning_importance(importance)
     yield from map_figures(run.path)
+    yield from look_figures(run)
 
 
 def _side_by_side(run: RunFolder) -> "Iterator[tuple[str, Figure]]":

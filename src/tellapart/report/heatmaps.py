@@ -21,8 +21,9 @@ _COVERED: Final = 0.6  # of the photo is hidden where the map is strongest
 _TOP: Final = 99.5  # percentile that counts as strongest: a few pixels must not pale all others
 _LINE: Final = 0.5
 _SMOOTH: Final = 0.02
-# Inches of a figure of several maps: over, between and under the pictures.
-_HEAD, _TITLE, _WORDS, _FOOT, _GAP = 0.45, 0.42, 0.5, 0.5, 0.09
+# Inches of a figure of several maps: a line of letters, what is under and between the pictures, and the bar.
+_LETTERS, _WORDS, _GAP, _FOOT = 0.18, 0.5, 0.09, 0.5
+_COLUMNS_PER_INCH = 11.5
 _TALLEST = 1.4
 
 
@@ -52,7 +53,7 @@ def heatmap(photo: np.ndarray, heat: np.ndarray, *, ax: "Axes | None" = None) ->
     place = new_figure(0.2 + INCHES * photo.shape[0] / photo.shape[1]).subplots() if ax is None else ax
     strength = strengths(heat)
     place.imshow(overlay(photo, heat))
-    if strength.max() > _LINE:
+    if strength.max() > _LINE and min(strength.shape) > 1:
         # The line marks the same place for eyes, screens and printers without colour.
         place.contour(strength, levels=[_LINE], colors=["white"], linewidths=1.2)
     place.set_axis_off()
@@ -60,7 +61,7 @@ def heatmap(photo: np.ndarray, heat: np.ndarray, *, ax: "Axes | None" = None) ->
 
 
 def heatmaps(title: str, photo: np.ndarray, panels: Sequence[Panel], words: str = "") -> "Figure":
-    """Draw a photo and its heat maps side by side, four in a row, over a bar of colours.
+    """Draw a photo and its heat maps side by side, three or four in a row, over a bar of colours.
 
     Args:
         title: Of the whole figure.
@@ -68,26 +69,34 @@ def heatmaps(title: str, photo: np.ndarray, panels: Sequence[Panel], words: str 
         panels: One a heat map.
         words: Under the photo.
     """
-    across = min(A_ROW, len(panels) + 1)
+    across = _across(len(panels) + 1)
     rows = -(-(len(panels) + 1) // across)
     wide = (INCHES - _GAP) / across - _GAP
-    tall = wide * photo.shape[0] / photo.shape[1]
+    columns = int(wide * _COLUMNS_PER_INCH)
+    all_panels = [Panel("Photo", None, words), *panels]
+    names = [wrapped(drawable(panel.title, "bold"), columns, lines=3) for panel in all_panels]
+    # A row of short names needs no room for the long ones of another.
+    over = [
+        _LETTERS * (1 + max(name.count("\n") for name in names[at : at + across])) + 0.06
+        for at in range(0, len(names), across)
+    ]
+    heading = wrapped(drawable(title, "bold"), int(INCHES * 8.3), lines=2)
+    head = 0.2 + 0.24 * (1 + heading.count("\n"))
     # A tall photo would make a page of each row; it is drawn less wide instead.
-    tall, wide_drawn = (tall, wide) if tall <= _TALLEST * wide else (_TALLEST * wide, wide * wide * _TALLEST / tall)
-    height = _HEAD + rows * (_TITLE + tall + _WORDS) + _FOOT
+    ratio = photo.shape[0] / photo.shape[1]
+    tall = wide * min(ratio, _TALLEST)
+    height = head + sum(over) + rows * (tall + _WORDS) + _FOOT
     figure = new_figure(height)
     figure.set_layout_engine("none")
-    width = int(wide * 11.5)
-    for number, panel in enumerate([Panel("Photo", None, words), *panels]):
-        left = _GAP + (number % across) * (wide + _GAP) + (wide - wide_drawn) / 2
-        top = _HEAD + (number // across) * (_TITLE + tall + _WORDS) + _TITLE
-        box = (left / INCHES, 1 - (top + tall) / height, wide_drawn / INCHES, tall / height)
-        place = figure.add_axes(box)
+    for number, (panel, name) in enumerate(zip(all_panels, names, strict=True)):
+        left = _GAP + (number % across) * (wide + _GAP) + (wide - tall / ratio) / 2
+        row = number // across
+        bottom = height - head - sum(over[: row + 1]) - row * (tall + _WORDS) - tall
+        place = figure.add_axes((left / INCHES, bottom / height, tall / ratio / INCHES, tall / height))
         _draw(place, photo, panel if number else None)
-        _letter(place, panel.title, panel.words, width)
+        _letter(place, name, panel.words, columns)
     _bar(figure.add_axes((2 * _GAP / INCHES, 0.3 / height, 1 - 4 * _GAP / INCHES, 0.12 / height)))
-    text = wrapped(drawable(title, "bold"), int(INCHES * 8.3), lines=2)
-    figure.suptitle(text, x=0.02, y=1 - 0.08 / height, ha="left", va="top", color=INK, **font(TITLE, "bold"))
+    figure.suptitle(heading, x=0.02, y=1 - 0.08 / height, ha="left", va="top", color=INK, **font(TITLE, "bold"))
     return figure
 
 
@@ -149,8 +158,13 @@ def _draw(place: "Axes", photo: np.ndarray, panel: Panel | None) -> None:
     place.text(*middle, "nothing to\nlook at", ha="center", va="center", color=GREY, **font(SMALL))
 
 
+def _across(pictures: int) -> int:
+    """How many stand in a row: four at most, fewer where the last row would be half empty."""
+    return min(A_ROW, pictures) if pictures <= A_ROW or pictures % A_ROW in {0, A_ROW - 1} else A_ROW - 1
+
+
 def _letter(place: "Axes", title: str, words: str, width: int) -> None:
-    place.set_title(wrapped(drawable(title), width), color=INK, **font(SMALL, "bold"))
+    place.set_title(title, color=INK, **font(SMALL, "bold"))
     style: dict[str, Any] = {"ha": "center", "va": "top", "color": INK, "transform": place.transAxes}
     text = "\n".join(wrapped(drawable(line), width, lines=1) for line in words.split("\n")[:2])
     place.text(0.5, -0.03, text, **style, **font(SMALL))

@@ -91,12 +91,6 @@ def write_map(run: Path, found: PhotoMap) -> None:
     write_json(run / FOLDER / "map.json", found.told)
 
 
-def forget_map(run: Path) -> None:
-    """Take away the map of an earlier run in this folder."""
-    for name in ("map.json", "map.npz", "map.csv"):
-        (run / FOLDER / name).unlink(missing_ok=True)
-
-
 def read_map(run: Path) -> PhotoMap | None:
     """Read the map of a run; None where it has none.
 

@@ -1,9 +1,10 @@
-"""Pictures in which one planted square alone decides the class, and tiny networks that have learned so."""
+"""Pictures in which one planted square alone decides the class, and a tiny network that has learned so."""
 
 from functools import cache
 from typing import Any
 
 import numpy as np
+import onnx
 
 from ladder_models import golden
 from tellapart.deploy.export import stamp
@@ -55,30 +56,46 @@ def share_inside(heat: np.ndarray, box: Box, margin: int) -> float:
 
 
 @cache
-def trained(kind: str) -> Network:
-    """The network of `trained_model`, opened."""
-    return Network(trained_model(kind))
-
-
-@cache
-def trained_model(kind: str) -> Model:
-    """A network that tells the classes: "pooled" as a backbone with its head does it, "flattened" as recipe 1 does."""
+def trained(kind: str = "pooled") -> bytes:
+    """A network that tells the classes: "pooled" as a backbone with its head does, "flattened" as recipe 1 does."""
     keras.utils.set_random_seed(0)
     network = networks.baseline(len(CLASSES), SIZE) if kind == "flattened" else _pooled()
     drawn, labels, _ = pictures(1200, 1)
-    network.compile(keras.optimizers.Adam(2e-3), keras.losses.SparseCategoricalCrossentropy(), metrics=["accuracy"])
+    network.compile(keras.optimizers.Adam(2e-3), keras.losses.SparseCategoricalCrossentropy())
     network.fit(drawn.astype(np.float32), labels, batch_size=32, epochs=6, verbose=0)
-    return model_of(network, kind)
+    return to_onnx(network)
 
 
-def model_of(network: Any, kind: str) -> Model:
-    """The model file of a network."""
+def model_of(content: bytes, *, backbone: str | None = "pocket") -> Model:
+    """The model file of an exported network of these pictures."""
     nothing = np.empty((0, len(CLASSES)))
-    backbone = "pocket" if kind == "pooled" else None
-    name = "bottleneck" if backbone else "baseline"
-    fitted = Fitted(name, network, PixelSpec(SIZE), History(), nothing, nothing, {}, 0)
+    recipe = "bottleneck" if backbone else "baseline"
+    fitted = Fitted(recipe, None, PixelSpec(SIZE), History(), nothing, nothing, {}, 0)
     facts = {"classes": list(CLASSES), "photos": "0" * 64, "backbone": backbone}
-    return Model(stamp(to_onnx(network), fitted, *golden(), facts), kind)
+    return Model(stamp(content, fitted, *golden(), facts), recipe)
+
+
+@cache
+def planted_network(kind: str = "pooled") -> Network:
+    """The trained network, opened."""
+    return Network(model_of(trained(kind), backbone="pocket" if kind == "pooled" else None))
+
+
+def randomised(content: bytes, layers: int) -> bytes:
+    """The network with the weights of its last `layers` layers shuffled, each within its layer.
+
+    Shuffling keeps their distribution, so that maps change by what was learned alone. Biases are set to 0.
+    """
+    model = onnx.load_from_string(content)
+    generator = np.random.default_rng(4)
+    weighted = [node for node in model.graph.node if node.op_type in {"Conv", "MatMul", "Gemm"}]
+    wanted = {name for node in weighted[len(weighted) - layers :] for name in node.input[1:]}
+    for constant in model.graph.initializer:
+        if constant.name in wanted:
+            array = onnx.numpy_helper.to_array(constant)
+            mixed = generator.permutation(array.ravel()).reshape(array.shape) if array.ndim > 1 else 0 * array
+            constant.CopyFrom(onnx.numpy_helper.from_array(mixed.astype(array.dtype), constant.name))
+    return bytes(model.SerializeToString())
 
 
 def _pooled() -> Any:

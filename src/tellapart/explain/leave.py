@@ -1,0 +1,46 @@
+"""Everything that a finished run explains: one call, and no part that fails takes the run with it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from tellapart.errors import StorageError
+from tellapart.explain.ladder_heatmaps import draw_heatmaps
+from tellapart.explain.map import draw_map
+from tellapart.progress import Progress
+from tellapart.report.photo_map import FOLDER
+
+Part = Callable[[Path, dict[str, Any], Progress], None]
+
+# By the stem of its files in RUN/explanations: what it is called, and what draws it.
+PARTS: Final[dict[str, tuple[str, Part]]] = {
+    "map": ("the map of photos", draw_map),
+    "heatmaps": ("the heat maps", draw_heatmaps),
+}
+
+
+def leave_explanations(run: Path, results: dict[str, Any], progress: Progress) -> None:
+    """Compute what the report explains, part by part, into RUN/explanations.
+
+    Hours of training must not be lost to a picture. A part that fails, by an operator without a gradient or by a
+    defect, is told in a note.
+
+    Args:
+        run: A run folder with model files, split.csv and predictions.csv.
+        results: What its results.json will hold.
+        progress: Where to tell how far it is.
+
+    Raises:
+        StorageError: No space, no permission: the report could not be written either.
+    """
+    for stem, (name, draw) in PARTS.items():
+        # What an earlier run left in this folder must not pass for this one's.
+        for file in (run / FOLDER).glob(f"{stem}.*"):
+            file.unlink()
+        try:
+            draw(run, results, progress)
+        except StorageError:
+            raise
+        except Exception as problem:
+            why = str(problem) or type(problem).__name__
+            progress.note(f"The report goes without {name}: {why}")
