@@ -14,6 +14,7 @@ from tellapart.report.coverage import coverage
 from tellapart.report.curves import column, curves, learning_rate
 from tellapart.report.curves_all import curves_all
 from tellapart.report.growth import learning_curve
+from tellapart.report.inside_figures import activations, filters, inside_figures, responses
 from tellapart.report.lettering import drawable, font, wrapped
 from tellapart.report.map_figures import map_figures
 from tellapart.report.matrices import confusion_steps
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "activations",
     "augmentation",
     "class_steps",
     "classes",
@@ -41,10 +43,12 @@ __all__ = [
     "curves",
     "curves_all",
     "draw_figures",
+    "filters",
     "ladder",
     "learning_curve",
     "learning_rate",
     "reliability",
+    "responses",
     "save_figure",
     "tuning_history",
     "tuning_importance",
@@ -104,6 +108,7 @@ def _figures(run: RunFolder) -> "Iterator[tuple[str, Figure]]":
     if any(share > 0 for share in column(importance, "importance")):
         yield "tuning_importance", tuning_importance(importance)
     yield from map_figures(run.path)
+    yield from inside_figures(run.path)
 
 
 def _side_by_side(run: RunFolder) -> "Iterator[tuple[str, Figure]]":

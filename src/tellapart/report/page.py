@@ -14,6 +14,7 @@ from tellapart.report import facts
 from tellapart.report.answers import steps_of_classes
 from tellapart.report.figures import draw_figures
 from tellapart.report.findings import read_findings
+from tellapart.report.inside import about_inside
 from tellapart.report.map_page import about_map
 from tellapart.report.page_tables import steps_table, trials_table
 from tellapart.report.parallel import settings_of
@@ -129,6 +130,7 @@ def _context(run: RunFolder) -> dict[str, Any]:
         "naive": results.get("naive"),
         "map": about_map(run.path),
         "map_picture": picture(run, "feature_map"),
+        "inside": about_inside(run),
         "facts": flat({"seed": results.get("seed", "not written"), **results.get("environment", {})}),
     }
 
