@@ -24,7 +24,7 @@ from tellapart.models.forward import BATCH
 from tellapart.photos.decode import decode
 from tellapart.photos.pixels import to_pixels
 from tellapart.progress import Bar, Progress
-from tellapart.report.inside import FORMAT, forget_inside, write_inside
+from tellapart.report.inside_record import FORMAT, forget_inside, write_inside
 from tellapart.words import counted
 
 CLASSES: Final = 8  # that are shown, each with the photos that excite it

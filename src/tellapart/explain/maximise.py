@@ -169,7 +169,7 @@ class _View:
 
     def of(self, pictures: np.ndarray) -> np.ndarray:
         moved = np.roll(pictures, self._shift, axis=(1, 2))
-        return np.einsum("ai,nijc,bj->nabc", self._matrix, moved, self._matrix, optimize=True)
+        return np.asarray(np.einsum("ai,nijc,bj->nabc", self._matrix, moved, self._matrix, optimize=True))
 
     def back(self, gradient: np.ndarray) -> np.ndarray:
         moved = np.einsum("ai,nabc,bj->nijc", self._matrix, gradient, self._matrix, optimize=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tellapart.report.inside import SCORES, Inside, block_name, read_inside
+from tellapart.report.inside_record import SCORES, Inside, block_name, read_inside
 from tellapart.report.lettering import drawable, font, wrapped
 from tellapart.report.style import INCHES, INK, PALE, SMALL, TITLE, new_figure
 

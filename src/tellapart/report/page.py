@@ -14,7 +14,7 @@ from tellapart.report import facts
 from tellapart.report.answers import steps_of_classes
 from tellapart.report.figures import draw_figures
 from tellapart.report.findings import read_findings
-from tellapart.report.inside import about_inside
+from tellapart.report.inside_page import about_inside
 from tellapart.report.map_page import about_map
 from tellapart.report.page_tables import steps_table, trials_table
 from tellapart.report.parallel import settings_of
