@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from planted_square import pictures, trained
 
 from ladder_models import recipe
-from planted_square import pictures, trained
 from tellapart.errors import OptionError
 from tellapart.explain import maximise as module
 from tellapart.explain.maximise import Ascent, affordable, maximise, noise

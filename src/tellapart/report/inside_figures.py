@@ -19,7 +19,7 @@ _GAP: Final = 0.06  # inches, as all of these
 _EDGE: Final = 0.1
 _TITLE_LINE: Final = 0.26
 _LINE: Final = 0.2
-_COLUMNS_PER_INCH: Final = 10.4
+_COLUMNS_PER_INCH: Final = 9.3
 _HALF: Final = 0.5  # of a map's strongest value: where its line is drawn
 _SMOOTH: Final = 0.06  # of a map's longer side
 

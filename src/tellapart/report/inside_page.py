@@ -50,7 +50,7 @@ def _unmoved(found: Inside, titles: Mapping[str, str]) -> dict[str, Any] | None:
     names = [titles[like[0]["like"]["recipe"]], *(step["title"] for step in like)]
     return {
         "names": f"{', '.join(names[:-1])} and {names[-1]}",
-        "correlation": f"{min(step['like']['correlation'] for step in like):.2f}",
+        "correlation": f"{min(step['like']['correlation'] for step in like):.3f}",
     }
 
 
