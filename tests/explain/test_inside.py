@@ -109,11 +109,23 @@ def test_photos_learned_from_are_asked_and_the_strongest_come_first(kept: tuple[
 
 def test_every_made_picture_beats_the_noise_that_it_was(kept: tuple[Path, dict[str, Any], Inside]) -> None:
     _, _, found = kept
-    assert found.told["optimised"] == {"steps": 48, "seed": 0, "why_not": None}
+    assert found.told["optimised"] == {
+        "steps": 48, "pictures": len(found.told["subjects"]), "seed": 0, "why_not": None,
+    }  # fmt: skip
     for subject in found.subjects("scores"):
         assert subject["made"]["value"] > subject["made"]["noise"]
         assert subject["made"]["value"] > subject["median"]
         assert found.arrays[subject["made"]["picture"]].shape == (32, 32, 3)
+
+
+def test_a_costly_network_gets_fewer_pictures_the_classes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "affordable", lambda network, pictures, most: (2, 2))  # noqa: ARG005
+    found = drawn(*build(tmp_path))
+    assert found.told["optimised"] | {"seed": 0} == {"steps": 2, "pictures": 2, "seed": 0, "why_not": None}
+    made = [subject["name"] for subject in found.told["subjects"] if subject["made"]]
+    assert made == list(CLASSES[:2])
 
 
 def test_the_same_run_gives_the_same_bytes(kept: tuple[Path, dict[str, Any], Inside]) -> None:

@@ -31,7 +31,7 @@ def build_inside(run: Path, classes: list[str], **changes: Any) -> tuple[dict[st
             _subject("block1", 3, "Channel 3", generator, arrays),
             _subject("block2", 7, "Channel 7", generator, arrays),
         ],
-        "optimised": {"steps": 48, "seed": 0, "why_not": None},
+        "optimised": {"steps": 48, "pictures": len(classes) + 2, "seed": 0, "why_not": None},
         **changes,
     }
     write_inside(run, told, arrays)

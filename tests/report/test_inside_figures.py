@@ -51,13 +51,14 @@ def test_activations_have_a_row_for_each_block() -> None:
 
 
 def test_what_was_made_stands_beside_the_photos_framed_and_every_word_in_its_place() -> None:
-    made = (PHOTO, "made for it\n12.3")
+    made = (PHOTO, "made\n12.3")
     rows = [Response(name, made, [(PHOTO, f"{name}\n{number}.0") for number in range(4)]) for name in CLASSES]
     figure = responses("What each class responds to", rows)
     assert len(figure.axes) == 10
     frames = [axes.spines["left"].get_linewidth() for axes in figure.axes]
     assert frames[0] == frames[5] == max(frames)
     assert frames.count(max(frames)) == 2
+    assert figure.axes[0].texts[0].get_text() == "made\n12.3"
     figure.canvas.draw()
     renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
     for axes in figure.axes:

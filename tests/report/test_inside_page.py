@@ -82,6 +82,7 @@ def test_it_is_told_what_was_looked_at_and_how_the_pictures_were_made(run: Path)
     said = words(run)
     assert "Of 160 photos (out of 400) that it learned from" in said
     assert "changed in 48 small steps" in said
+    assert "This network is costly" not in said
     assert "A photo on its way through Bottleneck features" in said
     assert "Deeper CNN has the same filters as Simple CNN, to the last digit" in said
     assert "those of vgg16, learned from other photos" in said
@@ -119,16 +120,19 @@ def test_filters_that_training_has_not_moved_are_told(tmp_path: Path) -> None:
 def test_what_could_not_be_had_is_not_spoken_of(tmp_path: Path) -> None:
     told, _ = build_inside(tmp_path, ODD_CLASSES)
     subjects = [{**subject, "made": None} for subject in told["subjects"]]
-    optimised = {"steps": 0, "seed": 0, "why_not": "the network has an operator without gradient"}
+    optimised = {"steps": 0, "pictures": 0, "seed": 0, "why_not": "the network has an operator without gradient"}
     said = changed(tmp_path / "bare", subjects=subjects, optimised=optimised, activations=[], filters=[])
     assert "No pictures were made: the network has an operator without gradient." in said
     assert "A made picture shows" not in said
     assert "The filters of the first layer" not in said
     assert "on its way through" not in said
     gone = [{**subject, "photos": [], "pictures": None, "places": None} for subject in told["subjects"][:5]]
-    said = changed(tmp_path / "gone", subjects=gone, looked_at={"photos": 0, "of": 400, "gone": 160, "learned": True})
+    few = {"steps": 24, "pictures": 3, "seed": 0, "why_not": None}
+    nothing = {"photos": 0, "of": 400, "gone": 160, "learned": True}
+    said = changed(tmp_path / "gone", subjects=gone, looked_at=nothing, optimised=few)
     assert "that it learned from" not in said
-    assert "changed in 48 small steps" in said
+    assert "changed in 24 small steps" in said
+    assert "This network is costly: 3 of 5 got one." in said
     assert "Is there one kind of photo in a row" not in said
 
 

@@ -281,8 +281,8 @@ def _optimise(
                 _make(network, [one for one in subjects[:pictures] if one["of"] == of], how, kept, bar)
     except NoGradientError as problem:
         kept.notes.append(f"no optimised inputs. {problem}")
-        return {"steps": 0, "seed": how.seed, "why_not": "the network has an operator without gradient"}
-    return {"steps": steps, "seed": how.seed, "why_not": None}
+        return {"steps": 0, "pictures": 0, "seed": how.seed, "why_not": "the network has an operator without gradient"}
+    return {"steps": steps, "pictures": pictures, "seed": how.seed, "why_not": None}
 
 
 def _make(network: Network, subjects: list[dict[str, Any]], how: Ascent, kept: _Kept, bar: Bar) -> None:

@@ -204,7 +204,7 @@ def _told(block: Mapping[str, Any]) -> str:
 
 def _response(found: Inside, subject: Mapping[str, Any]) -> Response:
     made = subject["made"]
-    drawn = (found.arrays[made["picture"]], f"made for it\n{_short(made['value'])}") if made else None
+    drawn = (found.arrays[made["picture"]], f"made\n{_short(made['value'])}") if made else None
     pictures: Iterable[np.ndarray] = found.arrays[subject["pictures"]] if subject["pictures"] else []
     photos = [
         # A class name may have a line end in it.

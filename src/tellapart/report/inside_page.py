@@ -37,6 +37,7 @@ def about_inside(run: RunFolder) -> dict[str, Any] | None:
         ],
         "looked_at": found.told["looked_at"],
         "optimised": found.told["optimised"],
+        "n_subjects": len(found.told["subjects"]),
         "n_classes": len(found.told["classes"]),
         "responses": [_responses(run, found, of) for of in found.asked],
     }
