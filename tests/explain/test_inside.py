@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,23 @@ def test_filters_of_steps_are_compared_pattern_by_pattern(kept: tuple[Path, dict
     truth = np.mean([np.corrcoef(first, second)[0, 1] for first, second in zip(one, two, strict=True)])
     like = found.told["filters"][1]["like"]
     assert like == {"recipe": "baseline", "correlation": pytest.approx(truth, abs=1e-3)}
+
+
+def test_a_filter_that_grew_brighter_is_still_the_same_pattern() -> None:
+    def step(name: str, filters: np.ndarray | None, backbone: str | None = None) -> Any:
+        return SimpleNamespace(recipe=name, network=SimpleNamespace(first_filters=filters, backbone=backbone))
+
+    filters = np.random.default_rng(0).normal(size=(8, 3, 3, 3))
+    first = step("baseline", filters)
+    brighter = module._like(step("deeper", 2 * filters + np.arange(8)[:, None, None, None]), first)
+    assert brighter == {"recipe": "baseline", "correlation": pytest.approx(1)}
+    other = module._like(step("deeper", np.random.default_rng(1).normal(size=filters.shape)), first)
+    assert other is not None
+    assert abs(other["correlation"]) < 0.3
+    assert module._like(step("bottleneck", filters, "vgg16"), first) is None
+    assert module._like(step("deeper", filters[:4]), first) is None
+    assert module._like(step("deeper", None), first) is None
+    assert module._like(first, first) is module._like(first, None) is None
 
 
 def test_two_test_photos_go_through_every_block(kept: tuple[Path, dict[str, Any], Inside]) -> None:

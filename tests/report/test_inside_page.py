@@ -76,6 +76,8 @@ def test_names_are_text_whatever_they_hold(run: Path) -> None:
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "0/&lt;1&gt;.jpg" in page
+    assert "chair $x^2$ &amp; $" in page
+    assert "chair $x^2$ & $" not in page
 
 
 def test_it_is_told_what_was_looked_at_and_how_the_pictures_were_made(run: Path) -> None:
