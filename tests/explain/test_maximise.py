@@ -12,6 +12,7 @@ from tellapart.errors import OptionError
 from tellapart.explain import maximise as module
 from tellapart.explain.maximise import Ascent, affordable, maximise, noise
 from tellapart.explain.network import Network
+from tellapart.photos.pixels import PixelSpec
 
 QUICK = Ascent(steps=24)
 
@@ -50,6 +51,32 @@ def test_a_channel_rises_and_the_bar_moves_with_every_picture_and_step() -> None
     assert all(after[place, number] > 1.5 * at_first[number] for place, number in enumerate(numbers))
     with pytest.raises(OptionError, match="No block is called 'block9'"):
         maximise(network, "block9", [0], QUICK)
+
+
+class Sleeper:
+    """A network of two classes: the first is the red of the picture; the second sleeps until the picture is rough."""
+
+    spec = PixelSpec(16)
+    classes = ("red", "rough")
+
+    def scores(self, x: np.ndarray) -> np.ndarray:
+        return np.stack([x[..., 0].mean(axis=(1, 2)), np.maximum(x.std(axis=(1, 2, 3)) - 40, 0)], axis=1)
+
+    def gradient(self, x: np.ndarray, seed: np.ndarray, *, of: str) -> np.ndarray:
+        assert of == "scores"
+        found = np.zeros(x.shape, np.float32)
+        found[..., 0] = seed[:, :1, None] / x[0, ..., 0].size
+        deviation = x - x.mean(axis=(1, 2, 3), keepdims=True)
+        awake = self.scores(x)[:, 1] > 0
+        return np.asarray(found + (seed[:, 1] * awake)[:, None, None, None] * deviation / x[0].size)
+
+
+def test_what_sleeps_on_noise_is_woken_and_what_is_awake_is_left_alone() -> None:
+    network: Any = Sleeper()
+    made = maximise(network, "scores", [0, 1], QUICK)
+    assert network.scores(noise(16, QUICK))[0, 1] == 0
+    assert network.scores(made)[1, 1] > 5
+    assert made[:1].tobytes() == maximise(network, "scores", [0], QUICK).tobytes()
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:

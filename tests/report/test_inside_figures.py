@@ -7,6 +7,7 @@ import pytest
 from fake_inside import build_inside
 
 from tellapart.report.inside_figures import Response, activations, filters, inside_figures, responses
+from tellapart.report.inside_record import write_inside
 from tellapart.report.style import png
 
 CLASSES = ["bed", "<b>$x^2$ 椅子 with a very long name that must be cut somewhere"]
@@ -65,6 +66,18 @@ def test_what_was_made_stands_beside_the_photos_framed_and_every_word_in_its_pla
         text, box = axes.texts[0].get_window_extent(renderer), axes.get_window_extent(renderer)
         assert text.width <= box.width + 6
         assert text.y0 >= 0
+
+
+def test_a_photo_of_another_class_than_its_row_is_named_and_a_long_name_broken(tmp_path: Path) -> None:
+    told, arrays = build_inside(tmp_path, CLASSES)
+    told["subjects"][0]["photos"][2]["class"] = "bed"
+    told["subjects"][0]["photos"][3]["class"] = "beef_carpaccio"
+    write_inside(tmp_path, told, arrays)
+    figure = dict(inside_figures(tmp_path))["responses_classes"]
+    texts = [axes.texts[0].get_text() for axes in figure.axes[:5]]
+    assert texts[1:] == ["a $kind$\n4.00", "a $kind$\n3.00", "2.00", "beef_carpa\nccio\n1.00"]
+    lowest = min(axes.texts[0].get_window_extent().y0 for axes in figure.axes)
+    assert lowest >= 0
 
 
 def test_without_made_pictures_the_photos_stand_first() -> None:

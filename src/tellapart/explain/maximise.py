@@ -20,6 +20,7 @@ _COLOURS: Final = np.array([[0.56, 0.19, 0.04], [0.58, 0.00, -0.11], [0.58, -0.1
 _COST: Final = 8e12  # multiplications
 _FEWEST: Final = 24
 _TINY: Final = 1e-12
+_WAKING: Final = 5  # times the first waves
 _FIRST: Final = 0.1  # size of the waves that it starts from
 
 
@@ -69,7 +70,7 @@ def maximise(
     """
     how = ascent or Ascent()
     n, size = len(numbers), network.spec.size
-    generator = np.random.default_rng(how.seed)
+    generator, waking = np.random.default_rng(how.seed), np.random.default_rng([how.seed, 1])
     waves = _Waves(size, how.steepness)
     spectrum = np.repeat(waves.noise(generator), n, axis=0)
     mean, square = np.zeros_like(spectrum), np.zeros(spectrum.shape, np.float32)
@@ -80,11 +81,14 @@ def maximise(
         gradient = network.gradient(255 * view.of(picture), seed, of=of)
         # Adam (Kingma and Ba 2014): each wave at a pace of its own, whatever the scale of the gradient.
         ascending = waves.back(view.back(gradient), picture)
-        ascending /= np.abs(ascending).max(axis=(1, 2, 3), keepdims=True) + _TINY
+        steepest = np.abs(ascending).max(axis=(1, 2, 3), keepdims=True)
+        ascending /= steepest + _TINY
         mean = 0.9 * mean + 0.1 * ascending
         square = 0.99 * square + 0.01 * np.abs(ascending) ** 2
         pace = (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.99**step)) + _TINY)
         spectrum = (1 - how.decay) * spectrum + how.rate * pace
+        # What is silent on noise has no gradient there: other waves are tried until one wakes it.
+        spectrum += (steepest == 0) * _WAKING * waves.noise(waking)
         if bar is not None:
             bar.advance(n)
     return _as_photo(waves.picture(spectrum))

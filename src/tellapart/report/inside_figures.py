@@ -92,7 +92,10 @@ def responses(title: str, rows: Sequence[Response]) -> "Figure":
     """
     first = int(any(row.made for row in rows))
     across = first + max((len(row.photos) for row in rows), default=0)
-    sheet = _Sheet(title, max(across, 2), len(rows), heads=True, words=2)
+    across = max(across, 2)
+    said = [words for row in rows for _, words in (*([row.made] if row.made else []), *row.photos)]
+    lines = max((_lines(words, _side(across)).count("\n") + 1 for words in said), default=0)
+    sheet = _Sheet(title, across, len(rows), heads=True, words=lines)
     for number, row in enumerate(rows):
         sheet.head(number, row.title)
         if row.made:
@@ -109,7 +112,7 @@ class _Sheet:
 
     def __init__(self, title: str, across: int, rows: int, *, heads: bool = False, words: int = 0) -> None:
         self.across = across
-        self._side = (INCHES - 2 * _EDGE - (across - 1) * _GAP) / across
+        self._side = _side(across)
         lines = wrapped(drawable(title, "bold"), int(INCHES * 8.3), lines=2)
         self._top = 0.12 + _TITLE_LINE * (lines.count("\n") + 1)
         self._head = 0.34 if heads else 0.0
@@ -138,10 +141,20 @@ class _Sheet:
         axes.set_xticks([])
         axes.set_yticks([])
         axes.spines[:].set(color=INK if marked else PALE, linewidth=2.5 if marked else 0.8)
-        width = int(self._side * _COLUMNS_PER_INCH)
-        text = "\n".join(wrapped(drawable(line), width, lines=1) for line in words.split("\n") if line)
+        text = _lines(words, self._side)
         axes.text(0.5, -0.04, text, transform=axes.transAxes, ha="center", va="top", color=INK, **font(SMALL))
         return axes
+
+
+def _side(across: int) -> float:
+    """Inches of a picture, so many of which stand in a row."""
+    return (INCHES - 2 * _EDGE - (across - 1) * _GAP) / across
+
+
+def _lines(words: str, side: float) -> str:
+    """What stands under a picture, each of its lines broken into two where it is long."""
+    width = int(side * _COLUMNS_PER_INCH)
+    return "\n".join(wrapped(drawable(line), width) for line in words.split("\n") if line)
 
 
 def _outline(axes: "Axes", photo: "np.ndarray", place: "np.ndarray") -> None:
@@ -203,12 +216,12 @@ def _told(block: Mapping[str, Any]) -> str:
 
 
 def _response(found: Inside, subject: Mapping[str, Any]) -> Response:
-    made = subject["made"]
+    made, own = subject["made"], subject["name"] if subject["of"] == SCORES else None
     drawn = (found.arrays[made["picture"]], f"made\n{_short(made['value'])}") if made else None
     pictures: Iterable[np.ndarray] = found.arrays[subject["pictures"]] if subject["pictures"] else []
     photos = [
-        # A class name may have a line end in it.
-        (picture, f"{drawable(photo['class'])}\n{_short(photo['value'])}")
+        # Another class than that of its row is named. A class name may have a line end in it.
+        (picture, f"{drawable('' if photo['class'] == own else photo['class'])}\n{_short(photo['value'])}")
         for picture, photo in zip(pictures, subject["photos"], strict=True)
     ]
     median = "" if subject["median"] is None else f" (median photo: {_short(subject['median'])})"
