@@ -57,6 +57,8 @@ def build_run(place: Path, *, square: str = "middle", shortcut: str | None = Non
             file.parent.mkdir(parents=True, exist_ok=True)
             square_photo(shown, number, square, (96, 72)).save(file)
             rows.append((path, label, file))
+    learned = [(path, label, "test" if path.endswith("0.png") else "train", "") for path, label, _ in rows]
+    write_csv(run / "split.csv", ("path", "class", "part", "group"), learned)
     for name, model in models().items():
         answers = model.predict_proba([file for _, _, file in rows])
         said = [CLASSES[top] for top in answers.argmax(axis=1)]

@@ -204,3 +204,16 @@ def test_sessions_are_kept_but_not_all_of_them(monkeypatch: pytest.MonkeyPatch) 
         own.gradient(x, seed, at=block)
     own.gradient(x, seed, at=own.blocks[-1])
     assert len(opened) == 2 + len(own.blocks)
+
+
+def test_scores_and_activations_come_at_once() -> None:
+    network = Network(recipe("deeper")[1])
+    x = photos(40, SIZE)
+    blocks = [network.blocks[-1], network.blocks[1]]
+    scores, maps = network.scores_and_activations(x, blocks)
+    np.testing.assert_allclose(scores, network.scores(x), atol=1e-5)
+    for block, values in zip(blocks, maps, strict=True):
+        np.testing.assert_allclose(values, network.activations(x, block), atol=1e-5)
+    assert network.scores_and_activations(x, [])[1] == []
+    with pytest.raises(OptionError, match="No block is called 'nothing'"):
+        network.scores_and_activations(x, ["nothing"])

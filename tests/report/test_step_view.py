@@ -1,10 +1,11 @@
 from pathlib import Path
 
+import numpy as np
 from fake_run import build_run
 
 from tellapart.report.figures import save_figure
 from tellapart.report.run_folder import read_run
-from tellapart.report.step_view import flat, hardest, picture, step_view, title_of
+from tellapart.report.step_view import flat, hardest, photo_picture, picture, step_view, title_of
 from tellapart.report.style import new_figure
 
 
@@ -37,6 +38,20 @@ def test_a_picture_knows_its_size(tmp_path: Path) -> None:
     assert wide is not None
     assert (wide["width"], wide["height"], wide["wide"]) == (864, 216, True)
     assert picture(run, "nothing") is None
+
+
+def test_a_picture_of_photos_is_light(tmp_path: Path) -> None:
+    run = read_run(build_run(tmp_path / "run"))
+    figure = new_figure(3, width=6)
+    figure.add_subplot().imshow(np.random.default_rng(0).random((40, 40, 3)), interpolation="bicubic")
+    save_figure(figure, run.path / "figures" / "photos.png")
+    light, heavy = photo_picture(run, "photos"), picture(run, "photos")
+    assert light is not None
+    assert heavy is not None
+    assert light["source"].startswith("data:image/webp;")
+    assert len(light["source"]) < len(heavy["source"])
+    assert (light["width"], light["height"], light["wide"]) == (432, 216, False)
+    assert photo_picture(run, "nothing") is None
 
 
 def test_titles_and_settings() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tellapart.errors import StorageError
+from tellapart.explain.inside import draw_inside
 from tellapart.explain.ladder_heatmaps import draw_heatmaps
 from tellapart.explain.map import draw_map
 from tellapart.progress import Progress
@@ -16,6 +17,7 @@ Part = Callable[[Path, dict[str, Any], Progress], None]
 PARTS: Final[dict[str, tuple[str, Part]]] = {
     "map": ("the map of photos", draw_map),
     "heatmaps": ("the heat maps", draw_heatmaps),
+    "inside": ("the look inside", draw_inside),
 }
 
 

@@ -1,9 +1,9 @@
 """A model file, opened for explaining: its scores, features, activation maps and gradients, by ONNX Runtime alone."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from tellapart.explain.backward import SEED, gradient_model
 from tellapart.explain.landmarks import Maps, find_features, find_first_convolution, find_logits, multiply_adds
 from tellapart.explain.model_graph import ModelGraph, ancestors
 from tellapart.models.forward import BATCH, runtime_session
+
+_T = TypeVar("_T")
 
 SCORES: Final = "scores"
 PHOTO: Final = "photo"
@@ -91,6 +93,18 @@ class Network:
         tensor = self._tensor(block)
         return self._channels_last(tensor, self._outputs(x, tensor))
 
+    def scores_and_activations(self, x: np.ndarray, blocks: Sequence[str]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """`scores` and the `activations` of some blocks, computed at once.
+
+        Raises:
+            OptionError: There is no such block.
+        """
+        tensors = [self._tensor(block) for block in blocks]
+        run: Callable[..., list[np.ndarray]] = lambda photos: self._fetched([self._logits, *tensors], photos)  # noqa: E731
+        parts = list(self._each_part(run, x))
+        logits, *maps = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return _centred(logits), [self._channels_last(*pair) for pair in zip(tensors, maps, strict=True)]
+
     def shape_of(self, block: str) -> tuple[int, int, int]:
         """Rows, columns and channels of a block's activation maps.
 
@@ -140,6 +154,10 @@ class Network:
         return self._gradients[key]
 
     def _outputs(self, x: np.ndarray, tensor: str) -> np.ndarray:
+        return self._in_parts(lambda photos: self._fetched([tensor], photos)[0], x)
+
+    def _fetched(self, tensors: list[str], photos: np.ndarray) -> list[np.ndarray]:
+        """Some tensors for some photos; nothing else is computed."""
         import onnxruntime
 
         if self._forward is None:
@@ -148,21 +166,19 @@ class Network:
             self._forward = runtime_session(self._graph.model(self._graph.nodes, {}, names))
         only = onnxruntime.RunOptions()
         only.only_execute_path_to_fetches = True
-        run: Callable[..., np.ndarray] = lambda photos: self._forward.run(  # noqa: E731
-            [tensor], {self._graph.photo: photos}, only
-        )[0]
-        return self._in_parts(run, x)
+        return list(self._forward.run(tensors, {self._graph.photo: photos}, only))
 
     def _in_parts(self, run: Callable[..., np.ndarray], x: np.ndarray, *others: np.ndarray) -> np.ndarray:
+        return np.concatenate(list(self._each_part(run, x, *others)))
+
+    def _each_part(self, run: Callable[..., _T], x: np.ndarray, *others: np.ndarray) -> Iterator[_T]:
+        """Compute as many photos at a time as fit into the memory."""
         size = self.spec.size
         if x.shape[1:] != (size, size, 3):
             raise OptionError(f"Photos of shape {x.shape}. Accepted: (n, {size}, {size}, 3).")
         some = max(1, min(BATCH, _BYTES // self._bytes_a_photo))
-        starts = range(0, max(len(x), 1), some)
-        parts = [
-            run(x[at : at + some].astype(np.float32), *(other[at : at + some] for other in others)) for at in starts
-        ]
-        return np.concatenate(parts)
+        for at in range(0, max(len(x), 1), some):
+            yield run(x[at : at + some].astype(np.float32), *(other[at : at + some] for other in others))
 
     @property
     def _bytes_a_photo(self) -> int:

@@ -15,6 +15,7 @@ from tellapart.report.curves import column, curves, learning_rate
 from tellapart.report.curves_all import curves_all
 from tellapart.report.growth import learning_curve
 from tellapart.report.heatmaps import heatmap, heatmaps
+from tellapart.report.inside_figures import activations, filters, inside_figures, responses
 from tellapart.report.lettering import drawable, font, wrapped
 from tellapart.report.looks import look_figures
 from tellapart.report.map_figures import map_figures
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "activations",
     "augmentation",
     "class_steps",
     "classes",
@@ -43,12 +45,14 @@ __all__ = [
     "curves",
     "curves_all",
     "draw_figures",
+    "filters",
     "heatmap",
     "heatmaps",
     "ladder",
     "learning_curve",
     "learning_rate",
     "reliability",
+    "responses",
     "save_figure",
     "tuning_history",
     "tuning_importance",
@@ -109,6 +113,7 @@ def _figures(run: RunFolder) -> "Iterator[tuple[str, Figure]]":
         yield "tuning_importance", tuning_importance(importance)
     yield from map_figures(run.path)
     yield from look_figures(run)
+    yield from inside_figures(run.path)
 
 
 def _side_by_side(run: RunFolder) -> "Iterator[tuple[str, Figure]]":

@@ -1,7 +1,5 @@
 """What the report shows of the heat maps that lie in a run folder: drawn from its arrays, without photo or model."""
 
-import base64
-import io
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -14,15 +12,13 @@ from tellapart.errors import RunFolderError
 from tellapart.files import read_json
 from tellapart.report.heatmaps import Panel, heatmaps, measured, said
 from tellapart.report.run_folder import REFIT, RunFolder
-from tellapart.report.style import DOTS_PER_INCH
+from tellapart.report.step_view import photo_picture
 from tellapart.words import percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _NEEDED: Final = ("format", "method", "chosen", "steps", "photos", "methods", "titles", "outside", "warnings")
-_QUALITY: Final = 70
-_PIXELS_PER_INCH: Final = 72
 
 
 @dataclass(frozen=True)
@@ -101,7 +97,7 @@ def _view(run: RunFolder, looks: Looks, photo: dict[str, Any], figure: str) -> d
         "label": photo["class"],
         "explained": photo["explained"],
         "right": photo["class"] == photo["explained"],
-        "picture": _picture(run, figure),
+        "picture": photo_picture(run, figure),
         "table": _table(looks, photo),
     }
 
@@ -146,18 +142,3 @@ def _arrays_of(told: Mapping[str, Any]) -> Iterator[str]:
     for photo in (*told["photos"], *told["methods"]):
         yield photo["photo"]
         yield from (one["map"] for one in photo["maps"] if one["map"] is not None)
-
-
-def _picture(run: RunFolder, name: str) -> dict[str, Any] | None:
-    """A figure as the page holds it: as WebP, in a tenth of the bytes, as it is mostly photos."""
-    from PIL import Image
-
-    file = run.figure(name)
-    if file is None:
-        return None
-    content = io.BytesIO()
-    with Image.open(file) as image:
-        image.convert("RGB").save(content, "WEBP", quality=_QUALITY, method=6)
-        width, height = (round(side * _PIXELS_PER_INCH / DOTS_PER_INCH) for side in image.size)
-    source = f"data:image/webp;base64,{base64.b64encode(content.getvalue()).decode()}"
-    return {"source": source, "width": width, "height": height, "wide": False}

@@ -14,6 +14,7 @@ from tellapart.report import facts
 from tellapart.report.answers import steps_of_classes
 from tellapart.report.figures import draw_figures
 from tellapart.report.findings import read_findings
+from tellapart.report.inside_page import about_inside
 from tellapart.report.looks import looks_view
 from tellapart.report.map_page import about_map
 from tellapart.report.page_tables import steps_table, trials_table
@@ -131,6 +132,7 @@ def _context(run: RunFolder) -> dict[str, Any]:
         "map": about_map(run.path),
         "map_picture": picture(run, "feature_map"),
         "looks": looks_view(run),
+        "inside": about_inside(run),
         "facts": flat({"seed": results.get("seed", "not written"), **results.get("environment", {})}),
     }
 

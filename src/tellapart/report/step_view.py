@@ -1,6 +1,7 @@
 """What the page says and shows of one step of the ladder."""
 
 import base64
+import io
 import struct
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +19,7 @@ from tellapart.words import isolated
 # letters stay as large as those of the others.
 _PIXELS_PER_INCH = 72
 _WIDE_INCHES = 1.15 * INCHES
+_QUALITY = 70  # of WebP
 
 
 def title_of(recipe: Mapping[str, Any]) -> str:
@@ -86,6 +88,21 @@ def embedded(content: bytes) -> dict[str, Any]:
         "height": round(height * scale),
         "wide": width / DOTS_PER_INCH > _WIDE_INCHES,
     }
+
+
+def photo_picture(run: RunFolder, name: str) -> dict[str, Any] | None:
+    """Give a figure made of photos as `picture` does, but as WebP, in a tenth of the bytes; None where not drawn."""
+    from PIL import Image
+
+    file = run.figure(name)
+    if file is None:
+        return None
+    content = io.BytesIO()
+    with Image.open(file) as image:
+        image.convert("RGB").save(content, "WEBP", quality=_QUALITY, method=6)
+        width, height = (round(side * _PIXELS_PER_INCH / DOTS_PER_INCH) for side in image.size)
+    source = f"data:image/webp;base64,{base64.b64encode(content.getvalue()).decode()}"
+    return {"source": source, "width": width, "height": height, "wide": False}
 
 
 def flat(content: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
