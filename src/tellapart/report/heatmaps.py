@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from tellapart.report.lettering import drawable, font, wrapped
 from tellapart.report.style import GREY, INCHES, INK, SMALL, TITLE, figure_of, new_figure
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -42,7 +41,7 @@ class Panel:
     words: str = ""
 
 
-def heatmap(photo: np.ndarray, heat: np.ndarray, *, ax: "Axes | None" = None) -> "Figure":
+def heatmap(photo: "np.ndarray", heat: "np.ndarray", *, ax: "Axes | None" = None) -> "Figure":
     """Draw one heat map on its photo.
 
     Args:
@@ -60,7 +59,7 @@ def heatmap(photo: np.ndarray, heat: np.ndarray, *, ax: "Axes | None" = None) ->
     return figure_of(place)
 
 
-def heatmaps(title: str, photo: np.ndarray, panels: Sequence[Panel], words: str = "") -> "Figure":
+def heatmaps(title: str, photo: "np.ndarray", panels: Sequence[Panel], words: str = "") -> "Figure":
     """Draw a photo and its heat maps side by side, three or four in a row, over a bar of colours.
 
     Args:
@@ -100,12 +99,14 @@ def heatmaps(title: str, photo: np.ndarray, panels: Sequence[Panel], words: str 
     return figure
 
 
-def overlay(photo: np.ndarray, heat: np.ndarray) -> np.ndarray:
+def overlay(photo: "np.ndarray", heat: "np.ndarray") -> "np.ndarray":
     """Colour a photo by a heat map: dimmed where the map is low, coloured the more the higher it is.
 
     Returns:
         Shape of `photo`, uint8.
     """
+    import numpy as np
+
     strength = strengths(heat)[..., np.newaxis]
     dimmed = photo * _DIMMED
     alpha = _COVERED * np.sqrt(strength) * (strength > 0)
@@ -113,15 +114,18 @@ def overlay(photo: np.ndarray, heat: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip(np.round(mixed), 0, 255), dtype=np.uint8)
 
 
-def smoothed(heat: np.ndarray) -> np.ndarray:
+def smoothed(heat: "np.ndarray") -> "np.ndarray":
     """The positive part of a map, blurred by 2 % of its longer side: a map of single pixels is dust otherwise."""
+    import numpy as np
     from scipy.ndimage import gaussian_filter
 
     return np.asarray(gaussian_filter(np.maximum(heat, 0), _SMOOTH * max(heat.shape), mode="nearest"))
 
 
-def strengths(heat: np.ndarray) -> np.ndarray:
+def strengths(heat: "np.ndarray") -> "np.ndarray":
     """The positive part of a map, 0 to 1; 1 is its 99.5th percentile, or its maximum where few pixels are positive."""
+    import numpy as np
+
     positive = np.maximum(np.asarray(heat, dtype=np.float64), 0)
     top = float(np.percentile(positive, _TOP)) or float(positive.max())
     return np.minimum(positive / top, 1.0) if top > 0 else positive
@@ -139,13 +143,16 @@ def measured(told: Mapping[str, Any]) -> str:
     return f"{where}\n{100 * told['against']:.0f} % against" if "against" in told else where
 
 
-def _coloured(strength: np.ndarray) -> np.ndarray:
+def _coloured(strength: "np.ndarray") -> "np.ndarray":
+    import numpy as np
     from matplotlib import colormaps
 
     return np.asarray(colormaps[_COLOURS](_FAINTEST + (1 - _FAINTEST) * strength)[..., :3] * 255)
 
 
-def _draw(place: "Axes", photo: np.ndarray, panel: Panel | None) -> None:
+def _draw(place: "Axes", photo: "np.ndarray", panel: Panel | None) -> None:
+    import numpy as np
+
     place.set_axis_off()
     if panel is None:
         place.imshow(photo)
@@ -171,6 +178,8 @@ def _letter(place: "Axes", title: str, words: str, width: int) -> None:
 
 
 def _bar(place: "Axes") -> None:
+    import numpy as np
+
     place.imshow(_coloured(np.linspace(0, 1, 256)[np.newaxis]).astype(np.uint8), aspect="auto", extent=(0, 1, 0, 1))
     place.set_yticks([])
     place.set_xticks([0, _LINE, 1], labels=["nothing", "half: the white line", "strongest"], color=INK, **font(SMALL))

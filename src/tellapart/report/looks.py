@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from tellapart.errors import RunFolderError
 from tellapart.files import read_json
 from tellapart.report.heatmaps import Panel, heatmaps, measured, said
@@ -16,6 +14,7 @@ from tellapart.report.step_view import photo_picture
 from tellapart.words import percent
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
 
 _NEEDED: Final = ("format", "method", "chosen", "steps", "photos", "methods", "titles", "outside", "warnings")
@@ -31,7 +30,7 @@ class Looks:
     """
 
     told: dict[str, Any]
-    arrays: dict[str, np.ndarray]
+    arrays: "dict[str, np.ndarray]"
 
     def titles(self) -> dict[str, str]:
         """What each step is called."""
@@ -44,6 +43,8 @@ def read_looks(run: RunFolder) -> Looks | None:
     Raises:
         RunFolderError: They are damaged, or of another format.
     """
+    import numpy as np
+
     file = run.path / "explanations" / "heatmaps.json"
     if not file.is_file():
         return None
@@ -134,7 +135,7 @@ def _step_title(looks: Looks, one: Mapping[str, Any]) -> str:
     return f"{title} (chosen)" if one["recipe"] == looks.told["chosen"] else title
 
 
-def _map(looks: Looks, one: Mapping[str, Any]) -> np.ndarray | None:
+def _map(looks: Looks, one: Mapping[str, Any]) -> "np.ndarray | None":
     return None if one["map"] is None else looks.arrays[one["map"]]
 
 
