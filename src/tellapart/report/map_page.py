@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tellapart.report.map_figures import shown_neighbours
 from tellapart.report.markers import COLOURS, outline
 from tellapart.report.photo_map import PhotoMap, read_map
-from tellapart.words import counted, percent
+from tellapart.words import counted, isolated, percent
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -40,14 +40,14 @@ def about_map(run: Path) -> dict[str, Any] | None:
         "data": script_json(_data(found)),
         "classes": [
             {"name": name, "outline": outline(label), "colour": label % len(COLOURS), "photos": counts[label]}
-            for label, name in enumerate(found.classes)
+            for label, name in enumerate(_names(found))
             if counts[label]
         ],
         "class_numbers": [label for label in range(len(found.classes)) if counts[label]],
         "parts": found.told["parts"],
         "alt": _alt(found),
         "typical": [
-            {"name": found.classes[label], "photos": [_photo(found, photo) for photo in row]}
+            {"name": _names(found)[label], "photos": [_photo(found, photo) for photo in row]}
             for label, row in found.typical().items()
             if row
         ],
@@ -75,14 +75,14 @@ def script_json(content: Any) -> "Markup":
 def _data(found: PhotoMap) -> dict[str, Any]:
     """What map.js reads, column by column; -1 where a photo was not tested."""
     return {
-        "classes": found.classes,
+        "classes": _names(found),
         "parts": found.told["parts"],
         "outlines": [outline(label) for label in range(len(found.classes))],
         "colours": len(COLOURS),
         "steps": _STEPS,
         "tile": found.told["tile"],
         "across": found.told["across"],
-        "path": found.column("path"),
+        "path": [isolated(path) for path in found.column("path")],
         "class": found.column("class"),
         "part": found.column("part"),
         "said": [-1 if said is None else said for said in found.column("predicted")],
@@ -95,9 +95,14 @@ def _data(found: PhotoMap) -> dict[str, Any]:
     }
 
 
+def _names(found: PhotoMap) -> list[str]:
+    """The classes as they may stand in a line of words."""
+    return [isolated(name) for name in found.classes]
+
+
 def _alt(found: PhotoMap) -> str:
     counts = Counter(found.column("class"))
-    told = ", ".join(f"{name} {counts[label]}" for label, name in enumerate(found.classes[:20]))
+    told = ", ".join(f"{name} {counts[label]}" for label, name in enumerate(_names(found)[:20]))
     more = f" and {counted(len(found.classes) - 20, 'more class', 'more classes')}" if len(found.classes) > 20 else ""
     return (
         f"Map of {counted(len(found.points), 'photo')}, a point each: {told}{more}. "
@@ -115,19 +120,19 @@ def _photo(found: PhotoMap, photo: int) -> dict[str, Any]:
     return {
         "number": photo,
         "source": _jpeg(found.pictures[photo]),
-        "path": found.column("path")[photo],
-        "class": found.classes[label],
-        "said": None if said is None else found.classes[said],
+        "path": isolated(found.column("path")[photo]),
+        "class": _names(found)[label],
+        "said": None if said is None else _names(found)[said],
         "right": said == label,
         "sure": sure,
     }
 
 
 def _row(found: PhotoMap, photo: int) -> dict[str, Any]:
-    label, said = (found.classes[found.column(name)[photo]] for name in ("class", "predicted"))
-    near = Counter(found.classes[found.column("class")[other]] for other in found.neighbours().get(photo, []))
+    label, said = (_names(found)[found.column(name)[photo]] for name in ("class", "predicted"))
+    near = Counter(_names(found)[found.column("class")[other]] for other in found.neighbours().get(photo, []))
     return {
-        "path": found.column("path")[photo],
+        "path": isolated(found.column("path")[photo]),
         "class": label,
         "said": said,
         "sure": percent(found.column("sure")[photo], 0),
