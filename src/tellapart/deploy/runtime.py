@@ -21,7 +21,9 @@ from tellapart.photos.pixels import PixelSpec, to_pixels
 
 FORMAT: Final = 1
 KEY: Final = "tellapart"
-STRANGER: Final = "stranger"  # the second output
+PROBABILITIES: Final = "probabilities"  # the first output
+STRANGER: Final = "stranger"  # an output: how strange a photo is
+HEAT: Final = "heat"  # an output: which places of a photo speak for its most probable class
 # Kernels differ from processor to processor in the last digits; a wrong model differs by far more.
 TOLERANCE: Final = 2e-3
 _STRANGER_TOLERANCE: Final = 2e-2  # of a distance in hundreds of directions
@@ -40,6 +42,8 @@ class Answer:
             error rate asks for more confidence.
         set: The classes that it may be of; None where the model file has no prediction sets.
         stranger: How strange it is, over 1 for "none of these"; None where the model file does not tell.
+        heat: Which places of the photo, as the network sees it, speak for the most probable class: (rows, columns),
+            float32, 0 or more; None where it was not asked for or the model file does not tell.
     """
 
     path: str
@@ -48,6 +52,7 @@ class Answer:
     answer: str = ""
     set: tuple[str, ...] | None = None
     stranger: float | None = None
+    heat: np.ndarray | None = None
 
 
 class Model:
@@ -116,7 +121,36 @@ class Model:
         Raises:
             OptionError: That share is out of range, or less than validation photos can promise.
         """
-        return self._answers(photos, 0.0 if reject is None else self.doubts.threshold(reject).threshold)
+        return self._answers(photos, self.threshold(reject))
+
+    def threshold(self, reject: float | None) -> float:
+        """The confidence from which on it answers; 0 where no share of wrong answers is wished for.
+
+        Raises:
+            OptionError: That share is out of range, or less than validation photos can promise.
+        """
+        return 0.0 if reject is None else self.doubts.threshold(reject).threshold
+
+    def answer_pixels(self, pictures: np.ndarray, *, threshold: float = 0.0, heat: bool = False) -> list[Answer]:
+        """Answer pictures that have the network's size already; each answer is without its path.
+
+        Args:
+            pictures: Shape (photos, size, size, 3), uint8, as `photos.pixels.to_pixels` gives them.
+            threshold: The confidence from which on it answers, of `threshold`.
+            heat: Whether the heat map is wanted as well.
+        """
+        outputs = self._forward.named_outputs(pictures)
+        probabilities, nothing = outputs[PROBABILITIES], [None] * len(pictures)
+        strangers = outputs[STRANGER].tolist() if STRANGER in outputs else nothing
+        maps = outputs[HEAT] if heat and HEAT in outputs else nothing
+        sets = self.doubts.sets(probabilities)
+        answers = []
+        for place, (shares, stranger, hot) in enumerate(zip(probabilities, strangers, maps, strict=True)):
+            top = int(shares.argmax())
+            answer = self.doubts.answer(self.classes[top], float(shares[top]), stranger, threshold)
+            among = None if sets is None else tuple(self.classes[number] for number in np.flatnonzero(sets[place]))
+            answers.append(Answer("", shares, "", answer, among, stranger, hot))
+        return answers
 
     def _answers(self, photos: Iterable[str | PathLike[str]], threshold: float) -> Iterator[Answer]:
         with ThreadPoolExecutor(cpu_count()) as pool:
@@ -131,21 +165,10 @@ class Model:
     def _batch(self, paths: list[Path], pool: ThreadPoolExecutor, threshold: float) -> Iterator[Answer]:
         pictures = list(pool.map(self._pixels, paths))
         readable = [picture for picture in pictures if isinstance(picture, np.ndarray)]
-        results = self._told(np.stack(readable), threshold) if readable else iter(())
+        results = iter(self.answer_pixels(np.stack(readable), threshold=threshold) if readable else ())
         for path, picture in zip(paths, pictures, strict=True):
             shown = str(path).encode("utf-8", "backslashreplace").decode()  # a name need not be UTF-8
             yield Answer(shown, None, picture) if isinstance(picture, str) else replace(next(results), path=shown)
-
-    def _told(self, pictures: np.ndarray, threshold: float) -> Iterator[Answer]:
-        """The answers to pictures, each without its path."""
-        probabilities, *others = self._forward.all_outputs(pictures)
-        strangers = others[0].tolist() if others else [None] * len(pictures)
-        sets = self.doubts.sets(probabilities)
-        for place, (shares, stranger) in enumerate(zip(probabilities, strangers, strict=True)):
-            top = int(shares.argmax())
-            answer = self.doubts.answer(self.classes[top], float(shares[top]), stranger, threshold)
-            among = None if sets is None else tuple(self.classes[number] for number in np.flatnonzero(sets[place]))
-            yield Answer("", shares, "", answer, among, stranger)
 
     def _pixels(self, path: Path) -> np.ndarray | str:
         try:
@@ -169,11 +192,11 @@ class Model:
                 )
 
     def _proves_itself(self, picture: np.ndarray, golden: dict[str, Any]) -> bool:
-        answer, *others = (output[0] for output in self._forward.all_outputs(picture[np.newaxis]))
-        right = np.abs(answer - np.array(golden["probabilities"])).max() <= TOLERANCE
-        if STRANGER not in golden and not others:
+        found = {name: output[0] for name, output in self._forward.named_outputs(picture[np.newaxis]).items()}
+        right = np.abs(found[PROBABILITIES] - np.array(golden["probabilities"])).max() <= TOLERANCE
+        if STRANGER not in golden and STRANGER not in found:
             return bool(right)
-        return bool(right and abs(others[0] - golden[STRANGER]) <= _STRANGER_TOLERANCE)
+        return bool(right and abs(found[STRANGER] - golden[STRANGER]) <= _STRANGER_TOLERANCE)
 
 
 def load(path: str | PathLike[str]) -> Model:

@@ -34,6 +34,11 @@ class Forward:
         found = self._session.run(None, {self.inputs[0].name: batch.astype(np.float32, copy=False)})
         return [np.asarray(output) for output in found]
 
+    def named_outputs(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+        """Run one batch and give every output by its name."""
+        names = (output.name for output in self.outputs)
+        return dict(zip(names, self.all_outputs(batch), strict=True))
+
     @property
     def metadata(self) -> dict[str, str]:
         """The file's own metadata."""
