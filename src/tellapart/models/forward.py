@@ -24,20 +24,31 @@ class Forward:
         self._session = runtime_session(model)
         self.inputs = self._session.get_inputs()
         self.outputs = self._session.get_outputs()
+        self._only = onnxruntime.RunOptions()
+        self._only.only_execute_path_to_fetches = True
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Run one batch; float32 in, float32 out, photos along the first axis; the first output alone."""
-        return self.all_outputs(batch)[0]
+        (found,) = self.named_outputs(batch, [self.outputs[0].name]).values()
+        return found
 
     def all_outputs(self, batch: np.ndarray) -> list[np.ndarray]:
         """Run one batch and give every output, in the order of the file."""
         found = self._session.run(None, {self.inputs[0].name: batch.astype(np.float32, copy=False)})
         return [np.asarray(output) for output in found]
 
-    def named_outputs(self, batch: np.ndarray) -> dict[str, np.ndarray]:
-        """Run one batch and give every output by its name."""
-        names = (output.name for output in self.outputs)
-        return dict(zip(names, self.all_outputs(batch), strict=True))
+    def named_outputs(self, batch: np.ndarray, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+        """Run one batch and give outputs by their names.
+
+        Args:
+            batch: Photos along the first axis.
+            names: Which outputs; those that the network does not have are left out. By default all of them.
+                What the others alone need is not computed.
+        """
+        wanted = None if names is None else set(names)
+        asked = [output.name for output in self.outputs if wanted is None or output.name in wanted]
+        found = self._session.run(asked, {self.inputs[0].name: batch.astype(np.float32, copy=False)}, self._only)
+        return {name: np.asarray(output) for name, output in zip(asked, found, strict=True)}
 
     @property
     def metadata(self) -> dict[str, str]:
