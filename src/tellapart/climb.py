@@ -19,6 +19,7 @@ from tellapart.evaluation.intervals import group_numbers
 from tellapart.evaluation.metrics import Evaluation, evaluate, score
 from tellapart.evaluation.selective import rejection
 from tellapart.evaluation.strangers import Strangers, false_alarms
+from tellapart.explain.heat_output import with_heat_or_note
 from tellapart.files import make_folder, read_json, whole_file, write_bytes, write_csv, write_json
 from tellapart.memory import peak_mb, start_peak
 from tellapart.models.backend import keras
@@ -87,7 +88,7 @@ class Trained:
     Attributes:
         fitted: Its probabilities are those with the temperature.
         temperature: As fitted on validation.
-        network: The exported network, with the temperature and the strangers inside.
+        network: The exported network, with temperature, strangers and heat maps inside.
         strangers: What tells photos of nothing that was learned; None where nothing does.
     """
 
@@ -143,6 +144,7 @@ def train_recipe(recipe: Recipe, climb: Climb) -> Trained:
     train, valid = (scaled(shares, temperature.value) for shares in (fitted.train, fitted.valid))
     strangers = strangers_of(fitted, task.labels(task.train))
     network = with_strangers(calibrated(to_onnx(fitted.exported), temperature.value), strangers)
+    network = with_heat_or_note(network, recipe.name, fitted.backbone, climb.progress)
     return Trained(replace(fitted, train=train, valid=valid), temperature, network, strangers)
 
 

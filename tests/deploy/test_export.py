@@ -1,17 +1,15 @@
 import base64
 import io
-import json
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from PIL import Image
-from tiny_model import FACTS, Handed, tiny_model
+from tiny_model import FACTS, Handed, passport_of, tiny_model
 
 from tellapart.deploy.export import AGREEMENT, GOLDEN, answer_both, calibrated, stamp
-from tellapart.deploy.runtime import FORMAT, KEY, Model
+from tellapart.deploy.runtime import FORMAT, Model
 from tellapart.errors import TellapartError
 from tellapart.evaluation.calibration import BOUNDS, scaled
 from tellapart.models.backend import keras
@@ -22,11 +20,6 @@ from tellapart.models.onnx_export import to_onnx
 @pytest.fixture(scope="module")
 def handed() -> Handed:
     return tiny_model()
-
-
-def passport_of(content: bytes) -> dict[str, Any]:
-    passport: dict[str, Any] = json.loads(Forward(content).metadata[KEY])
-    return passport
 
 
 def test_keras_and_onnx_agree_on_every_photo(handed: Handed) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from tellapart.deploy.runtime import HEAT
+from tellapart.deploy.names import HEAT
 from tellapart.explain.backward import write_back
 from tellapart.explain.gradcam import place_of_block
 from tellapart.explain.landmarks import Maps, find_logits
@@ -107,10 +107,9 @@ def _renaming(kept: set[str], write: Writer) -> Callable[[str], str]:
 
 
 def _seed(probabilities: str, n_classes: int) -> tuple[list[Any], dict[str, np.ndarray]]:
-    """1 for the most probable class and 0 for the others, less the mean: the seed of a score that is a logit less
-    the mean of all."""
+    """1 for the most probable class and 0 for the others, less their mean: of a score that is a logit less the mean."""
     share = np.float32(1) / np.float32(n_classes)
-    constants = {
+    constants: dict[str, np.ndarray] = {
         f"{HEAT}_classes": np.array([n_classes], np.int64),
         f"{HEAT}_off_on": np.array([-share, np.float32(1) - share], np.float32),
     }
