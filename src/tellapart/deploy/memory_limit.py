@@ -1,5 +1,6 @@
 """A ceiling on the memory that opening a file may take, where the system can set one."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,17 +21,14 @@ def at_most_more(more: int) -> Iterator[None]:
     Args:
         more: Bytes.
     """
-    try:
-        import resource
-
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        used = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmData:"))
-        kind = resource.RLIMIT_DATA
-    except (ImportError, OSError, StopIteration):
+    if not sys.platform.startswith("linux"):
         yield
         return
+    import resource
+
+    kind = resource.RLIMIT_DATA
     with _ONE_AT_A_TIME:
-        before = resource.getrlimit(kind)
+        before, used = resource.getrlimit(kind), _used()
         lowest = min([used + more, *(limit for limit in before if limit != resource.RLIM_INFINITY)])
         with suppress(OSError, ValueError):
             resource.setrlimit(kind, (lowest, before[1]))
@@ -38,3 +36,12 @@ def at_most_more(more: int) -> Iterator[None]:
             yield
         finally:
             resource.setrlimit(kind, before)
+
+
+def _used() -> int:
+    """Bytes of data that this process has now, as the limit counts them; without /proc as many as an idle one."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmData:"))
+    except (OSError, StopIteration):
+        return 1 << 30

@@ -28,6 +28,7 @@ STRANGER: Final = names.STRANGER  # an output: how strange a photo is
 HEAT: Final = names.HEAT  # an output: which places of a photo speak for its most probable class
 _ROOM: Final = 4 << 30  # bytes that opening a file may take, beside
 _TIMES: Final = 8  # as many as the file has
+_NO_MEMORY: Final = ("Failed to allocate memory", "bad allocation", "bad_alloc")
 _NEXT: Final = "Next: give the model.onnx of a run folder."
 
 
@@ -188,9 +189,12 @@ class Model:
         tells = any(output.name == STRANGER for output in self._forward.outputs)
         try:
             golden = read_golden(self.passport, self.spec.size, tells_strangers=tells)
-            right = prove(self._forward.named_outputs, golden)
         except Exception as problem:
-            raise _altered(name, str(problem) or type(problem).__name__) from problem
+            raise _altered(name, problem) from problem
+        try:
+            right = prove(self._forward.named_outputs, golden)
+        except Exception as problem:  # as in `_open`
+            raise _not_run(name, problem) from problem
         if not right:
             raise ModelFileError(
                 f"{name} does not answer its own golden photos as it should; it is damaged or was altered. {_NEXT}"
@@ -233,7 +237,7 @@ def _checked(content: bytes, name: str) -> dict[str, Any]:
     except passport.VersionError as problem:
         raise ModelFileError(f"{name} was made by another version of Tellapart, or is damaged. {_NEXT}") from problem
     except Exception as problem:
-        raise _altered(name, str(problem) or type(problem).__name__) from problem
+        raise _altered(name, problem) from problem
     return told
 
 
@@ -248,9 +252,13 @@ def _not_run(name: str, problem: Exception) -> ModelFileError:
     return ModelFileError(f"{name} is not a model that can be run ({_line(problem)}). {_NEXT}")
 
 
-def _altered(name: str, why: str) -> ModelFileError:
+def _altered(name: str, why: object) -> ModelFileError:
     return ModelFileError(f"{name} is damaged or was altered ({_line(why)}). {_NEXT}")
 
 
 def _line(problem: object) -> str:
-    return " ".join(str(problem).split())[:160] or type(problem).__name__
+    """A problem as part of one line."""
+    told = " ".join(str(problem).split())
+    if any(sign in told for sign in _NO_MEMORY) or isinstance(problem, MemoryError):
+        return f"it takes more than {_ROOM >> 30} GB of memory"
+    return told[:160] or type(problem).__name__

@@ -64,7 +64,7 @@ def runtime_session(model: bytes, *, optimised: bool = True) -> Any:
         optimised: False opens it faster and runs it slower.
     """
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what goes wrong is raised, and need not be printed as well
     if not optimised:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     # Without this, external data is looked for in the working directory.
