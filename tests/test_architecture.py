@@ -92,6 +92,12 @@ def test_what_is_handed_over_needs_no_training_framework() -> None:
     assert not loaded & training
 
 
+def test_a_prediction_starts_without_what_it_does_not_use() -> None:
+    others = {"sklearn", "scipy", "matplotlib", "jinja2", "pandas"}
+    loaded = modules_after("import tellapart.deploy.runtime, tellapart.deploy.predictions")
+    assert not loaded & (others | {"keras", "tensorflow", "torch", "jax", "optuna", "onnx", "tf2onnx", "safetensors"})
+
+
 def test_layers_hold() -> None:
     tool = Path(sys.executable).with_name("lint-imports")
     if not tool.is_file():

@@ -11,6 +11,8 @@ Names are imported when they are first used: `import tellapart` alone is quick.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tellapart.version import VERSION
+
 if TYPE_CHECKING:
     from tellapart.deploy.runtime import Model, load
     from tellapart.errors import TellapartError, UserError
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from tellapart.run import Run
     from tellapart.side_by_side import compare
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "ImageClassifier",

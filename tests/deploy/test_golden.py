@@ -37,7 +37,7 @@ def test_a_photo_comes_back_as_it_was_with_its_answers(passport: dict[str, Any])
 
 
 def test_what_it_says_of_strangers_is_kept() -> None:
-    outputs = {"probabilities": np.array([0.2, 0.5, 0.3]), "stranger": np.float32(0.25), "heat": np.ones((2, 2))}
+    outputs = {"probabilities": np.array([0.2, 0.5, 0.3]), "stranger": np.array(0.25), "heat": np.ones((2, 2))}
     kept = as_golden(pictures(1)[0], outputs, CLASSES)
     assert set(kept) == {"png", "probabilities", "predicted", "stranger"}
     assert kept["predicted"] == "chair & co"

@@ -21,7 +21,7 @@ KINDS = (np.float32, np.float64, np.float16, np.int8, np.uint8, np.int32, np.int
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_constants_of_plain_types_are_accepted(kind: type) -> None:
-    values = np.array([[0, 1, 2], [1, 0, 1]]).astype(kind)
+    values: np.ndarray = np.array([[0, 1, 2], [1, 0, 1]]).astype(kind)
     check_tensor(read(numpy_helper.from_array(values, "w")))
     number = helper.np_dtype_to_tensor_dtype(values.dtype)
     check_tensor(read(helper.make_tensor("w", number, (2, 3), values.ravel().tolist())))

@@ -9,11 +9,10 @@ from typing import Any, Final
 import numpy as np
 import onnx
 
-from tellapart import __version__
 from tellapart.deploy.golden import as_golden
-from tellapart.deploy.names import PROBABILITIES, STRANGER
+from tellapart.deploy.names import HEAT, PROBABILITIES, STRANGER
 from tellapart.deploy.passport import FORMAT
-from tellapart.deploy.seal import sealed
+from tellapart.deploy.seal import sealed, without_output
 from tellapart.errors import TellapartError
 from tellapart.evaluation.calibration import FLOOR, scaled
 from tellapart.models.forward import BATCH, Forward
@@ -22,6 +21,7 @@ from tellapart.models.scratch import predict
 from tellapart.models.task import Fitted
 from tellapart.photos.batches import pixels_of
 from tellapart.photos.scan import Photo
+from tellapart.version import VERSION
 from tellapart.weights.pins import pins
 
 AGREEMENT: Final = 1e-4  # largest difference of a probability between Keras and the exported file
@@ -91,7 +91,7 @@ def answer_both(
     Raises:
         TellapartError: They differ by more than 1e-4: the export is wrong.
     """
-    forward = Forward(network)
+    forward = Forward(without_output(network, HEAT))
     told, difference = [], 0.0
     pictures = pixels_of(root, photos, fitted.spec)
     while some_pictures := list(islice(pictures, BATCH)):
@@ -128,7 +128,7 @@ def stamp(network: bytes, fitted: Fitted, root: Path, golden: Sequence[Photo], f
     answers = [{name: output[number] for name, output in outputs.items()} for number in range(len(pictures))]
     passport = {
         "format": FORMAT,
-        "made_by": f"tellapart {__version__}",
+        "made_by": f"tellapart {VERSION}",
         "recipe": fitted.recipe,
         "backbone": fitted.backbone,
         "backbone_licence": licence_of(fitted.backbone),

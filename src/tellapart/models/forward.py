@@ -24,8 +24,6 @@ class Forward:
         self._session = runtime_session(model)
         self.inputs = self._session.get_inputs()
         self.outputs = self._session.get_outputs()
-        self._only = onnxruntime.RunOptions()
-        self._only.only_execute_path_to_fetches = True
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Run one batch; float32 in, float32 out, photos along the first axis; the first output alone."""
@@ -43,11 +41,11 @@ class Forward:
         Args:
             batch: Photos along the first axis.
             names: Which outputs; those that the network does not have are left out. By default all of them.
-                What the others alone need is not computed.
+                ONNX Runtime computes the others all the same (docs/LOG.md); a graph without them does not.
         """
         wanted = None if names is None else set(names)
         asked = [output.name for output in self.outputs if wanted is None or output.name in wanted]
-        found = self._session.run(asked, {self.inputs[0].name: batch.astype(np.float32, copy=False)}, self._only)
+        found = self._session.run(asked, {self.inputs[0].name: batch.astype(np.float32, copy=False)})
         return {name: np.asarray(output) for name, output in zip(asked, found, strict=True)}
 
     @property
