@@ -1,0 +1,190 @@
+"""Drift in words: what was measured of new photos held against what a model file remembers."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from tellapart.evaluation.comparison import percent
+from tellapart.evaluation.drift import Counts, Mix, Sample, Shift, find_drift
+from tellapart.evaluation.reference import CONFIDENCE, STRANGER, Reference, effective, looks
+from tellapart.photos.scan import Photo
+
+NO_REFERENCE: Final = (
+    "an early version made this model file, and it remembers nothing of its training photos. "
+    "Next: tellapart fit, which makes one that does"
+)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure in words: what it is called, what lower and higher values mean, how many digits it has."""
+
+    title: str
+    lower: str
+    higher: str
+    digits: int = 2
+
+
+MEASURES: Final = {
+    "brightness": Measure("brightness", "darker", "lighter"),
+    "contrast": Measure("contrast", "flatter, with less contrast", "harder, with more contrast"),
+    "sharpness": Measure("sharpness", "less sharp", "sharper", 0),
+    "colour": Measure("colourfulness", "paler", "more colourful"),
+    "warmth": Measure("warmth (red less blue)", "bluer", "redder"),
+    "side": Measure("shorter side in pixels", "smaller", "larger", 0),
+    "shape": Measure("width by height", "narrower", "wider"),
+    "coarseness": Measure("JPEG compression", "less compressed", "more compressed", 0),
+    CONFIDENCE: Measure("confidence", "such that the model is less sure", "such that the model is surer", 3),
+    STRANGER: Measure("strangeness", "more like what the model knows", "less like what the model knows"),
+}
+_MIXES: Final = {"classes": "classes", "formats": "file formats"}
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Where new photos differ from those that a model was made with.
+
+    Attributes:
+        shifts: Of each measure.
+        mixes: Of classes and file formats.
+        sentences: What is both real and large, in words; or that nothing is.
+        why: Why nothing is known; "" where it is.
+    """
+
+    shifts: tuple[Shift, ...] = ()
+    mixes: tuple[Mix, ...] = ()
+    sentences: tuple[str, ...] = ()
+    why: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """What evaluation.json holds of it."""
+        return {
+            "why": self.why,
+            "measures": [
+                {
+                    **asdict(shift),
+                    "places": list(shift.places),
+                    "title": title_of(shift.name),
+                    "drifts": shift.drifts,
+                    "verdict": verdict(shift),
+                }
+                for shift in self.shifts
+            ],
+            "mixes": [{**asdict(mix), "title": _MIXES[mix.name], "drifts": mix.drifts} for mix in self.mixes],
+            "sentences": list(self.sentences),
+        }
+
+
+def drift_of(
+    reference: Reference | None,
+    photos: Sequence[Photo],
+    groups: np.ndarray,
+    *,
+    probabilities: np.ndarray,
+    strangers: np.ndarray | None,
+) -> Drift:
+    """Hold new photos against the reference of a model file.
+
+    Args:
+        reference: None where the file has none.
+        photos: New ones, of classes that the model knows.
+        groups: The group of each, (photos,).
+        probabilities: Shape (photos, classes).
+        strangers: How strange each is, (photos,); None where the model does not tell.
+    """
+    if reference is None:
+        return Drift(why=NO_REFERENCE)
+    values = {**looks(photos), CONFIDENCE: probabilities.max(axis=1).astype(np.float64)}
+    if strangers is not None:
+        values[STRANGER] = strangers.astype(np.float64)
+    worth = effective(groups) / len(photos)
+    samples = {
+        name: Sample(column, worth * len(column), reference.quantiles[name], _worth(reference, name))
+        for name, column in values.items()
+        if name in reference.quantiles and len(column)
+    }
+    shifts, mixes = find_drift(samples, _counts(reference, photos, worth))
+    return Drift(tuple(shifts), tuple(mixes), tuple(_sentences(shifts, mixes, len(photos))))
+
+
+def _worth(reference: Reference, name: str) -> float:
+    """For how many independent photos the reference of a measure stands."""
+    if name in (CONFIDENCE, STRANGER):
+        return reference.effective["valid"]
+    whole = reference.effective["train"]
+    if name == "coarseness":  # which JPEG files alone have
+        return whole * reference.formats.get("JPEG", 0) / max(1, sum(reference.formats.values()))
+    return whole
+
+
+def _counts(reference: Reference, photos: Sequence[Photo], worth: float) -> dict[str, Counts]:
+    found = {
+        "classes": (Counter(photo.label for photo in photos), reference.classes),
+        "formats": (Counter(photo.look.format for photo in photos if photo.look), reference.formats),
+    }
+    return {
+        name: Counts(now, worth * now.total(), before, reference.effective["train"])
+        for name, (now, before) in found.items()
+        if now and before
+    }
+
+
+def title_of(name: str) -> str:
+    """What a measure is called."""
+    return MEASURES[name].title if name in MEASURES else name
+
+
+def verdict(shift: Shift) -> str:
+    """What a measure says of the new photos, in two or three words."""
+    measure = MEASURES.get(shift.name, Measure(shift.name, "lower", "higher"))
+    if shift.spread:
+        return "spread otherwise"
+    return {1: measure.higher, -1: measure.lower, 0: "alike"}[shift.direction]
+
+
+def _sentences(shifts: Sequence[Shift], mixes: Sequence[Mix], n: int) -> list[str]:
+    drifted = [shift for shift in shifts if shift.drifts]
+    told = [_sentence(shift) for shift in sorted(drifted, key=lambda shift: -abs(shift.chance - 0.5))]
+    told += [_of_mix(mix) for mix in mixes if mix.drifts]
+    if told:
+        return told
+    if not shifts:
+        return [f"{n} photos are too few to say whether they differ from those that the model was made with."]
+    return ["These photos do not differ from those that the model was made with by more than chance and a trifle."]
+
+
+def _sentence(shift: Shift) -> str:
+    digits = MEASURES[shift.name].digits if shift.name in MEASURES else 2
+    before = "validation" if shift.name in (CONFIDENCE, STRANGER) else "training"
+    median = (
+        f"median {title_of(shift.name)} {shift.median:.{digits}f}, of the {before} photos {shift.reference:.{digits}f}"
+    )
+    if shift.spread:
+        return f"The photos are spread otherwise in {title_of(shift.name)} than the {before} photos ({median})."
+    chance, low, high = (
+        (shift.chance, shift.low, shift.high)
+        if shift.direction > 0
+        else (1 - shift.chance, 1 - shift.high, 1 - shift.low)
+    )
+    side = "above" if shift.direction > 0 else "below"
+    return (
+        f"The photos are {verdict(shift)}: {median}; one of these lies {side} one of those with a chance of "
+        f"{percent(chance)} ({100 * low:.1f} to {100 * high:.1f}), where 50 % would be no difference."
+    )
+
+
+def _of_mix(mix: Mix) -> str:
+    return (
+        f"The {_MIXES[mix.name]} are mixed otherwise: {_shares(mix.now)} here, {_shares(mix.reference)} among the "
+        "training photos."
+    )
+
+
+def _shares(counts: Mapping[str, int]) -> str:
+    total = sum(counts.values())
+    most = sorted(counts.items(), key=lambda item: -item[1])
+    told = ", ".join(f"{name} {100 * n / total:.0f} %" for name, n in most[:5])
+    return told + (f" and {len(most) - 5} more" if len(most) > 5 else "")
