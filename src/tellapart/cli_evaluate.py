@@ -96,8 +96,8 @@ def _print_drift(tested: "FieldTest") -> None:
     rows = [
         [
             row["title"],
-            f"{row['median']:.3g}",
-            f"{row['reference']:.3g}",
+            f"{row['median']:.{row['digits']}f}",
+            f"{row['reference']:.{row['digits']}f}",
             f"{100 * row['chance']:.0f} %",
             f"{100 * row['low']:.0f} to {100 * row['high']:.0f}",
             row["verdict"],

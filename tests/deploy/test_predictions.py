@@ -7,9 +7,9 @@ import pytest
 from tiny_model import CLASSES, Handed, doubting_model, tiny_model
 
 from photo_maker import noise, save
-from tellapart.deploy.predictions import Shown, as_record, find_photos, print_answers, write_answers
+from tellapart.deploy.predictions import Shown, as_record, print_answers, write_answers
 from tellapart.deploy.runtime import Answer, Model
-from tellapart.errors import OptionError, PhotosError
+from tellapart.errors import OptionError
 
 
 @pytest.fixture(scope="module")
@@ -29,28 +29,6 @@ def answers(model: Model, tmp_path: Path) -> list[Answer]:
     bad.write_text("no photo")
     good = [save(noise(number), tmp_path / name) for number, name in enumerate(("a, 😀.png", "c.png"))]
     return list(model.answers([good[0], bad, good[1]]))
-
-
-def test_folders_are_searched_in_a_fixed_order(tmp_path: Path) -> None:
-    names = ["b/2.JPG", "b/1.png", "a/x/3.webp", "a/c.tiff", "z.gif"]
-    others = ["b/.hidden.png", "a/.ipynb_checkpoints/1.png", "__MACOSX/b/1.png", "a/notes.txt", "b/Thumbs.db"]
-    for name in names + others:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    found = [path.relative_to(tmp_path).as_posix() for path in find_photos([tmp_path])]
-    assert found == ["z.gif", "a/c.tiff", "a/x/3.webp", "b/1.png", "b/2.JPG"]
-
-
-def test_a_file_named_is_taken_whatever_its_name(tmp_path: Path) -> None:
-    (tmp_path / "photo").touch()
-    assert list(find_photos([tmp_path / "photo"])) == [tmp_path / "photo"]
-
-
-def test_places_without_photos_are_told(tmp_path: Path) -> None:
-    with pytest.raises(PhotosError, match=r"There is no .*none, no .*gone\.jpg\. Accepted: photos, or folders"):
-        list(find_photos([tmp_path / "none", tmp_path, tmp_path / "gone.jpg"]))
-    with pytest.raises(PhotosError, match="holds no photo"):
-        list(find_photos([tmp_path]))
 
 
 def test_csv_has_a_row_for_every_photo(model: Model, answers: list[Answer], tmp_path: Path) -> None:

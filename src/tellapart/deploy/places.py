@@ -35,13 +35,12 @@ def find_photos(places: Sequence[str | PathLike[str]], names: Iterable[Path] | N
         PhotosError: A place does not exist, or holds no photo; told before the first photo.
     """
     given = [os.fspath(place) for place in places]
-    missing = [
-        place for place in given if place != STANDARD_INPUT and not os.path.lexists(place) and not _is_pattern(place)
-    ]
+    named = [place for place in given if place != STANDARD_INPUT]
+    missing = [place for place in named if not os.path.lexists(place) and not _is_pattern(place)]
     if missing:
         raise PhotosError(f"There is no {', no '.join(missing)}. Accepted: {_ACCEPTED}.")
-    for place in given:
-        if place != STANDARD_INPUT and next(_of_place(place), None) is None:
+    for place in named:
+        if next(_of_place(place), None) is None:
             told = "holds" if Path(place).is_dir() else "matches"
             raise PhotosError(f"{place} {told} no photo. Accepted: {_FORMATS}.")
     return _found(given, names)
@@ -49,7 +48,7 @@ def find_photos(places: Sequence[str | PathLike[str]], names: Iterable[Path] | N
 
 def count_photos(places: Sequence[str | PathLike[str]]) -> int:
     """How many photos `find_photos` gives; 0 where standard input names some, which can be read once alone."""
-    if STANDARD_INPUT in map(os.fspath, places):
+    if any(os.fspath(place) == STANDARD_INPUT for place in places):
         return 0
     return sum(1 for _ in find_photos(places))
 

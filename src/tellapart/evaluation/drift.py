@@ -4,7 +4,7 @@ Of each measure two questions are asked: whether new photos lie higher or lower
 (Mann and Whitney's statistic: the chance that a new photo lies above one of the
 reference), and whether they are spread otherwise (Kolmogorov and Smirnov's). All
 tests of one call share 5 % by Holm's correction. Drift is what is both real and
-large; copies count as one photo.
+large, also in the measure's own unit; copies count as one photo.
 """
 
 from collections.abc import Mapping
@@ -22,6 +22,7 @@ from tellapart.evaluation.reference import LEVELS, rounded
 HIGHER: Final = 0.6
 APART: Final = 0.2
 _FEWEST: Final = 5  # photos of which anything is said
+_TINY: Final = 1e-12
 # Where the quartiles of new photos lie, and the tenths.
 PLACES: Final = (0.1, 0.25, 0.5, 0.75, 0.9)
 
@@ -42,6 +43,8 @@ class Shift:
         places: Which shares of the reference lie below the 10, 25, 50, 75 and 90 % points of the new photos.
         p_value: Of the chance, corrected for all tests of the call.
         p_spread: Of the distance, likewise.
+        gap: The largest difference of the 10, 25, 50, 75 and 90 % points, in the measure's unit.
+        least: Below this a gap is of no account.
     """
 
     name: str
@@ -55,18 +58,21 @@ class Shift:
     places: tuple[float, ...]
     p_value: float
     p_spread: float
+    gap: float
+    least: float
 
     @property
     def direction(self) -> int:
         """1 where new photos lie higher, -1 where lower, 0 where neither is both real and large."""
-        if self.p_value >= LEVEL or 1 - HIGHER <= self.chance <= HIGHER:
+        if self.p_value >= LEVEL or 1 - HIGHER <= self.chance <= HIGHER or self.gap < self.least:
             return 0
         return 1 if self.chance > 0.5 else -1
 
     @property
     def spread(self) -> bool:
         """Whether they lie neither higher nor lower but are spread otherwise."""
-        return self.direction == 0 and self.p_spread < LEVEL and self.distance >= APART
+        large = self.distance >= APART and self.gap >= self.least
+        return self.direction == 0 and self.p_spread < LEVEL and large
 
     @property
     def drifts(self) -> bool:
@@ -107,12 +113,14 @@ class Sample:
         effective: For how many independent photos they stand.
         quantiles: Of the reference, at `reference.LEVELS`.
         effective_reference: For how many independent photos the reference stands.
+        least: Differences below this are of no account.
     """
 
     values: np.ndarray
     effective: float
     quantiles: np.ndarray
     effective_reference: float
+    least: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -182,8 +190,9 @@ def chance_interval(chance: float, n: float, n_reference: float) -> tuple[float,
         error = end * (1 - end) * (1 + more * ((1 - end) / (2 - end) + end / (1 + end))) / (n * n_reference)
         return abs(end - chance) - Z * float(np.sqrt(max(error, 0.0)))
 
-    low = 0.0 if chance <= 0 else float(brentq(too_far, 0.0, chance))
-    high = 1.0 if chance >= 1 else float(brentq(too_far, chance, 1.0))
+    # At 0 and 1 the error is none, and the chance itself would be found.
+    low = 0.0 if chance <= 0 else float(brentq(too_far, 0.0, min(chance, 1 - _TINY)))
+    high = 1.0 if chance >= 1 else float(brentq(too_far, max(chance, _TINY), 1.0))
     return low, high
 
 
@@ -203,11 +212,9 @@ def _distance(values: np.ndarray, quantiles: np.ndarray) -> float:
     """The largest difference of the distribution functions, less what lies between two quantiles."""
     ordered, n = np.sort(rounded(values)), len(values)
     seen = np.unique(quantiles)
-    gaps = [
-        np.abs(np.searchsorted(ordered, seen, side) / n - LEVELS[np.searchsorted(quantiles, seen, side) - back])
-        for side, back in (("left", 0), ("right", 1))
-    ]
-    return max(0.0, float(np.max(gaps)) - float(LEVELS[1]))
+    below = np.searchsorted(ordered, seen, "left") / n - LEVELS[np.searchsorted(quantiles, seen, "left")]
+    up_to = np.searchsorted(ordered, seen, "right") / n - LEVELS[np.searchsorted(quantiles, seen, "right") - 1]
+    return max(0.0, float(np.abs([below, up_to]).max()) - float(LEVELS[1]))
 
 
 def _shift(name: str, sample: Sample, p_value: float, p_spread: float) -> Shift:
@@ -226,6 +233,8 @@ def _shift(name: str, sample: Sample, p_value: float, p_spread: float) -> Shift:
         tuple(float(place) for place in np.quantile(placed, PLACES)),
         p_value,
         p_spread,
+        float(np.abs(np.quantile(sample.values, PLACES) - np.interp(PLACES, LEVELS, sample.quantiles)).max()),
+        sample.least,
     )
 
 

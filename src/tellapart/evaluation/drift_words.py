@@ -20,25 +20,38 @@ NO_REFERENCE: Final = (
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure in words: what it is called, what lower and higher values mean, how many digits it has."""
+    """A measure in words.
+
+    Attributes:
+        title: What it is called.
+        lower: What photos with lower values are.
+        higher: What photos with higher values are.
+        least: A smaller difference cannot be seen, whatever a test says of it.
+        relative: Whether that is a share of the median of the reference.
+        digits: Behind the point.
+    """
 
     title: str
     lower: str
     higher: str
+    least: float
+    relative: bool = False
     digits: int = 2
 
 
 MEASURES: Final = {
-    "brightness": Measure("brightness", "darker", "lighter"),
-    "contrast": Measure("contrast", "flatter, with less contrast", "harder, with more contrast"),
-    "sharpness": Measure("sharpness", "less sharp", "sharper", 0),
-    "colour": Measure("colourfulness", "paler", "more colourful"),
-    "warmth": Measure("warmth (red less blue)", "bluer", "redder"),
-    "side": Measure("shorter side in pixels", "smaller", "larger", 0),
-    "shape": Measure("width by height", "narrower", "wider"),
-    "coarseness": Measure("JPEG compression", "less compressed", "more compressed", 0),
-    CONFIDENCE: Measure("confidence", "such that the model is less sure", "such that the model is surer", 3),
-    STRANGER: Measure("strangeness", "more like what the model knows", "less like what the model knows"),
+    "brightness": Measure("brightness", "darker", "lighter", 0.03),
+    "contrast": Measure("contrast", "flatter, with less contrast", "harder, with more contrast", 0.02),
+    "sharpness": Measure("sharpness", "less sharp", "sharper", 0.2, relative=True, digits=0),
+    "colour": Measure("colourfulness", "paler", "more colourful", 0.02),
+    "warmth": Measure("warmth (red less blue)", "bluer", "redder", 0.02),
+    "side": Measure("shorter side in pixels", "smaller", "larger", 0.1, relative=True, digits=0),
+    "shape": Measure("width by height", "narrower", "wider", 0.05, relative=True),
+    "coarseness": Measure("JPEG compression", "less compressed", "more compressed", 0.5, relative=True, digits=1),
+    CONFIDENCE: Measure(
+        "confidence", "such that it is less sure", "such that it is surer", 0.01, digits=3
+    ),
+    STRANGER: Measure("strangeness", "more like what the model knows", "less like what the model knows", 0.05),
 }
 _MIXES: Final = {"classes": "classes", "formats": "file formats"}
 
@@ -68,6 +81,7 @@ class Drift:
                     **asdict(shift),
                     "places": list(shift.places),
                     "title": title_of(shift.name),
+                    "digits": _measure(shift.name).digits,
                     "drifts": shift.drifts,
                     "verdict": verdict(shift),
                 }
@@ -102,12 +116,18 @@ def drift_of(
         values[STRANGER] = strangers.astype(np.float64)
     worth = effective(groups) / len(photos)
     samples = {
-        name: Sample(column, worth * len(column), reference.quantiles[name], _worth(reference, name))
+        name: _sample(reference, name, column, worth)
         for name, column in values.items()
         if name in reference.quantiles and len(column)
     }
     shifts, mixes = find_drift(samples, _counts(reference, photos, worth))
     return Drift(tuple(shifts), tuple(mixes), tuple(_sentences(shifts, mixes, len(photos))))
+
+
+def _sample(reference: Reference, name: str, values: np.ndarray, worth: float) -> Sample:
+    known, measure = reference.quantiles[name], _measure(name)
+    least = measure.least * (abs(float(known[len(known) // 2])) if measure.relative else 1.0)
+    return Sample(values, worth * len(values), known, _worth(reference, name), least)
 
 
 def _worth(reference: Reference, name: str) -> float:
@@ -134,12 +154,16 @@ def _counts(reference: Reference, photos: Sequence[Photo], worth: float) -> dict
 
 def title_of(name: str) -> str:
     """What a measure is called."""
-    return MEASURES[name].title if name in MEASURES else name
+    return _measure(name).title
+
+
+def _measure(name: str) -> Measure:
+    return MEASURES.get(name) or Measure(name, "lower", "higher", 0.0)
 
 
 def verdict(shift: Shift) -> str:
     """What a measure says of the new photos, in two or three words."""
-    measure = MEASURES.get(shift.name, Measure(shift.name, "lower", "higher"))
+    measure = _measure(shift.name)
     if shift.spread:
         return "spread otherwise"
     return {1: measure.higher, -1: measure.lower, 0: "alike"}[shift.direction]
@@ -157,13 +181,12 @@ def _sentences(shifts: Sequence[Shift], mixes: Sequence[Mix], n: int) -> list[st
 
 
 def _sentence(shift: Shift) -> str:
-    digits = MEASURES[shift.name].digits if shift.name in MEASURES else 2
+    digits, title = _measure(shift.name).digits, title_of(shift.name)
     before = "validation" if shift.name in (CONFIDENCE, STRANGER) else "training"
-    median = (
-        f"median {title_of(shift.name)} {shift.median:.{digits}f}, of the {before} photos {shift.reference:.{digits}f}"
-    )
+    here, there = f"{shift.median:.{digits}f}", f"{shift.reference:.{digits}f}"
+    median = f"median {title} {here}, of the {before} photos {there}"
     if shift.spread:
-        return f"The photos are spread otherwise in {title_of(shift.name)} than the {before} photos ({median})."
+        return f"The photos are spread otherwise in {title} than the {before} photos ({median})."
     chance, low, high = (
         (shift.chance, shift.low, shift.high)
         if shift.direction > 0
@@ -171,8 +194,8 @@ def _sentence(shift: Shift) -> str:
     )
     side = "above" if shift.direction > 0 else "below"
     return (
-        f"The photos are {verdict(shift)}: {median}; one of these lies {side} one of those with a chance of "
-        f"{percent(chance)} ({100 * low:.1f} to {100 * high:.1f}), where 50 % would be no difference."
+        f"The photos are {verdict(shift)}: {median}; of one of each, the one from here lies {side} in "
+        f"{percent(chance)} of pairs ({100 * low:.1f} to {100 * high:.1f}; 50 is no difference)."
     )
 
 

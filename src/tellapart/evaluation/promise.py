@@ -1,7 +1,7 @@
 """Whether a model is as right on new photos as it was on its own test photos."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import hypot
 from typing import Any
 
@@ -60,19 +60,19 @@ def hold_to(promised: Mapping[str, Any], now: TestScore) -> Promise:
     least = difference - hypot(now.accuracy - now.accuracy_low, high - value)
     most = difference + hypot(now.accuracy_high - now.accuracy, value - low)
     plain = Promise(n, value, low, high, difference, max(least, -1.0), min(most, 1.0), "")
-    return Promise(*(getattr(plain, name) for name in list(plain.__dataclass_fields__)[:-1]), _sentence(plain, now))
+    return replace(plain, sentence=_sentence(plain, now))
 
 
 def _sentence(promise: Promise, now: TestScore) -> str:
-    here = f"{percent(now.accuracy)} of these {now.n} photos are named right ({_span(now.accuracy_low, now.accuracy_high)})"
-    there = f"{percent(promise.accuracy)} of its own {promise.n} test photos were ({_span(promise.accuracy_low, promise.accuracy_high)})"
+    span = _span(now.accuracy_low, now.accuracy_high)
+    here = f"{percent(now.accuracy)} of these {now.n} photos are named right ({span})"
+    span = _span(promise.accuracy_low, promise.accuracy_high)
+    there = f"{percent(promise.accuracy)} of its own {promise.n} test photos were ({span})"
     difference = f"{points(promise.difference)}, 95 % interval {100 * promise.low:+.1f} to {100 * promise.high:+.1f}"
-    if not promise.differs:
-        return (
-            f"{here}; {there}. The accuracy does not differ from the promised one by more than chance ({difference})."
-        )
-    word = "worse" if promise.difference < 0 else "better"
-    return f"{here}; {there}. The model is {word} here than was promised ({difference})."
+    if promise.differs:
+        word = "worse" if promise.difference < 0 else "better"
+        return f"{here}; {there}. The model is {word} here than was promised ({difference})."
+    return f"{here}; {there}. The accuracy differs from the promised one by no more than chance ({difference})."
 
 
 def _span(low: float, high: float) -> str:

@@ -101,8 +101,8 @@ def _measures(measures: list[dict[str, Any]]) -> PageTable | None:
     rows = [
         (
             row["title"],
-            f"{row['median']:.3g}",
-            f"{row['reference']:.3g}",
+            f"{row['median']:.{row['digits']}f}",
+            f"{row['reference']:.{row['digits']}f}",
             f"{percent(row['chance'], 0)} ({percent(row['low'], 0)} to {percent(row['high'], 0)})",
             f"{row['p_value']:.2g}",
             row["verdict"],

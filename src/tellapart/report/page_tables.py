@@ -69,9 +69,8 @@ def _mistakes_table(matrix: Sequence[Sequence[int]], classes: Sequence[str], pho
     pairs = sorted((-count, i, j) for i, row in enumerate(matrix) for j, count in enumerate(row) if count and i != j)
     rows = [(isolated(classes[i]), isolated(classes[j]), str(-count)) for count, i, j in pairs[:_MOST_MISTAKES]]
     left = len(pairs) - len(rows)
-    caption = f"{photos.capitalize()} that were named wrongly" + (
-        f"; {left:,} rarer mistakes are left out." if left else "."
-    )
+    more = f"; {left:,} rarer mistakes are left out." if left else "."
+    caption = f"{photos.capitalize()} that were named wrongly{more}"
     return PageTable("The mistakes as a table", caption, ("The photo shows", "it was called", "photos"), rows)
 
 
