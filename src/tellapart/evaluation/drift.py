@@ -75,6 +75,11 @@ class Shift:
         return self.direction == 0 and self.p_spread < LEVEL and large
 
     @property
+    def real(self) -> bool:
+        """Whether either test tells the photos apart, be the difference large or not."""
+        return min(self.p_value, self.p_spread) < LEVEL
+
+    @property
     def drifts(self) -> bool:
         """Whether the difference is both real and large."""
         return self.direction != 0 or self.spread

@@ -48,9 +48,7 @@ MEASURES: Final = {
     "side": Measure("shorter side in pixels", "smaller", "larger", 0.1, relative=True, digits=0),
     "shape": Measure("width by height", "narrower", "wider", 0.05, relative=True),
     "coarseness": Measure("JPEG compression", "less compressed", "more compressed", 0.5, relative=True, digits=1),
-    CONFIDENCE: Measure(
-        "confidence", "such that it is less sure", "such that it is surer", 0.01, digits=3
-    ),
+    CONFIDENCE: Measure("confidence", "harder for the model", "easier for the model", 0.01, digits=3),
     STRANGER: Measure("strangeness", "more like what the model knows", "less like what the model knows", 0.05),
 }
 _MIXES: Final = {"classes": "classes", "formats": "file formats"}
@@ -166,7 +164,8 @@ def verdict(shift: Shift) -> str:
     measure = _measure(shift.name)
     if shift.spread:
         return "spread otherwise"
-    return {1: measure.higher, -1: measure.lower, 0: "alike"}[shift.direction]
+    alike = "hardly different" if shift.real else "alike"
+    return {1: measure.higher, -1: measure.lower, 0: alike}[shift.direction]
 
 
 def _sentences(shifts: Sequence[Shift], mixes: Sequence[Mix], n: int) -> list[str]:

@@ -39,7 +39,6 @@ def drift(measures: Sequence[Mapping[str, Any]], *, ax: "Axes | None" = None) ->
     """
     place = one_axes(ax, 1.9 + _ROW * len(measures))
     place.axvspan(25, 75, color=PALE, zorder=0)
-    place.axvline(50, color=INK, linestyle="--", linewidth=1.4, zorder=1)
     for row, measure in enumerate(measures):
         _row(place, row, measure)
     drifted = {bool(measure["drifts"]) for measure in measures}
@@ -59,6 +58,8 @@ def drift(measures: Sequence[Mapping[str, Any]], *, ax: "Axes | None" = None) ->
 
 
 def _row(ax: "Axes", row: int, measure: Mapping[str, Any]) -> None:
+    # Not through the letters.
+    ax.vlines(50, row - 0.16, row + 0.2, color=INK, linestyle="--", linewidth=1.4, zorder=1)
     tenth, quarter, half, three, nine = (100 * share for share in measure["places"])
     ax.plot([tenth, nine], [row, row], color=GREY, linewidth=1.6, zorder=2)
     ax.plot([quarter, three], [row, row], color=GREY, linewidth=6, solid_capstyle="butt", zorder=3)
