@@ -10,6 +10,7 @@ from photo_maker import noise, save
 from tellapart.deploy.predictions import Shown, as_record, print_answers, write_answers
 from tellapart.deploy.runtime import Answer, Model
 from tellapart.errors import OptionError
+from tellapart.plain_text import from_spreadsheet
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +143,32 @@ def test_doubts_are_columns_behind_the_others(tmp_path: Path) -> None:
     assert row["answer"] == "none of these"
     assert row["set"] == "a\\|b|c\\\\d|e"
     assert float(row["stranger"]) == 1.25
+
+
+def test_no_cell_of_a_csv_file_is_a_formula(model: Model, tmp_path: Path) -> None:
+    shares = np.array([0.2, 0.5, 0.3])
+    some = [
+        Answer("=HYPERLINK(1).jpg", shares, answer="椅子", set=("-a", "b")),
+        Answer("@a.jpg", None, "+wrong"),
+        Answer("plain, 'a'.jpg", shares, answer="椅子"),
+    ]
+    write_answers(tmp_path / "a.csv", model, some)
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["path"] for row in rows] == ["'=HYPERLINK(1).jpg", "'@a.jpg", "plain, 'a'.jpg"]
+    assert rows[0]["set"] == "'-a|b"
+    assert rows[1]["error"] == "'+wrong"
+    assert [from_spreadsheet(row["path"]) for row in rows] == [answer.path for answer in some]
+    write_answers(tmp_path / "a.jsonl", model, some)
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["path"] for line in lines] == [answer.path for answer in some], "JSON has it as it is"
+
+
+def test_nothing_printed_steers_the_terminal(model: Model, capsys: pytest.CaptureFixture[str]) -> None:
+    evil = Answer("a\x1b[31m\u202egpj\x9b.jpg", np.array([0.2, 0.5, 0.3]), answer="椅子")
+    print_answers(model, [evil], Shown())
+    print_answers(model, [evil], Shown(as_json=True))
+    for_people, for_machines = capsys.readouterr().out.splitlines()
+    assert for_people == "a\\x1b[31m\\u202egpj\\x9b.jpg: 椅子 50.0%"
+    assert for_machines.isprintable()
+    assert json.loads(for_machines)["path"] == evil.path

@@ -9,7 +9,7 @@ from typing import Any, Final
 from tellapart.errors import RunFolderError
 from tellapart.files import make_folder, read_json, write_bytes
 from tellapart.report.coverage import coverage
-from tellapart.report.drift import drift
+from tellapart.report.drift_figure import drift
 from tellapart.report.facts import mistakes
 from tellapart.report.matrix import confusion
 from tellapart.report.page import render
