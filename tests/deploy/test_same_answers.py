@@ -1,4 +1,4 @@
-"""Odd photos get the same probabilities in Python and on the command line: those of the plain picture that they show."""
+"""Odd photos get the same probabilities in Python and on the command line: those of the picture that they show."""
 
 import csv
 import json

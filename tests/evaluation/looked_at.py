@@ -33,6 +33,6 @@ def looked_at(number: int, label: str = "chair", *, width: int = 400, height: in
     return replace(photo(number, label), width=width, height=height, look=replace(LOOK, **look))
 
 
-def like(values: Sequence[float] | np.ndarray, name: str = "brightness", start: int = 0) -> list[Photo]:
-    """Photos that differ in one measure alone."""
-    return [looked_at(start + number, **{name: float(value)}) for number, value in enumerate(values)]
+def like(values: Sequence[float] | np.ndarray, start: int = 0) -> list[Photo]:
+    """Photos that differ in brightness alone."""
+    return [looked_at(start + number, brightness=float(value)) for number, value in enumerate(values)]

@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 
 import numpy as np
 from looked_at import like, looked_at
@@ -62,13 +61,12 @@ def test_another_spread_is_told() -> None:
 
 
 def test_other_mixes_are_told() -> None:
-    photos = [looked_at(number, "table" if number % 2 else "chair", format="PNG", tables="") for number in range(60)]
-    told = drift(
-        [
-            replace(photo, look=TRAIN[k].look and replace(photo.look, brightness=TRAIN[k].look.brightness))
-            for k, photo in enumerate(photos)
-        ]
-    )  # type: ignore[type-var, union-attr]
+    values = GENERATOR.normal(0.55, 0.05, 60)
+    photos = [
+        looked_at(number, "table" if number % 2 else "chair", format="PNG", tables="", brightness=float(value))
+        for number, value in enumerate(values)
+    ]
+    told = drift(photos)
     assert any("classes are mixed otherwise: chair 50 %, table 50 % here, chair 100 %" in s for s in told.sentences)
     assert any("file formats are mixed otherwise: PNG 100 % here, JPEG 100 %" in s for s in told.sentences)
 
