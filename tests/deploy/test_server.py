@@ -235,7 +235,7 @@ def test_file_names_are_never_sent_back(client: Client, name: str) -> None:
     ),
 )
 def test_junk_is_refused_and_never_a_fault(client: Client, body: bytes, kind: str) -> None:
-    answer = client.post("/predict", content=body, headers={"Content-Type": kind.encode("latin-1")})  # type: ignore[dict-item]
+    answer = client.post("/predict", content=body, headers={"Content-Type": kind.encode("latin-1")})
     assert answer.status_code in {200, 400, 413, 415, 422}
     assert_secure(answer)
     assert client.service.admission.photos == 0
@@ -394,7 +394,7 @@ def test_stopping_answers_what_was_let_in_and_nothing_more() -> None:
 def odd_photos() -> dict[str, bytes]:
     """A photo straight from a phone, a transparent PNG, grey TIFFs of 8 and 16 bits."""
     found = {}
-    for name, photo, kind, more in [
+    made: list[tuple[str, Image.Image, str, dict[str, Any]]] = [
         ("EXIF 6", quarters((48, 32)), "JPEG", {"exif": _turned(), "quality": 95}),
         ("transparent PNG", _transparent(), "PNG", {}),
         ("grey TIFF", noise(3).convert("L"), "TIFF", {}),
@@ -402,7 +402,8 @@ def odd_photos() -> dict[str, bytes]:
         ("palette GIF", noise(4).quantize(16), "GIF", {}),
         ("WebP", noise(5), "WEBP", {"lossless": True}),
         ("BMP", noise(6), "BMP", {}),
-    ]:
+    ]
+    for name, photo, kind, more in made:
         file = io.BytesIO()
         photo.save(file, kind, **more)
         found[name] = file.getvalue()

@@ -9,11 +9,11 @@ from starlette.responses import Response
 from tellapart.deploy.runtime import HEAT, PROBABILITIES, STRANGER, Answer
 from tellapart.deploy.serving.bodies import read_body
 from tellapart.deploy.serving.gate import TICKET
+from tellapart.deploy.serving.inference_request import INPUT, TYPES
 from tellapart.deploy.serving.options import package_version
 from tellapart.deploy.serving.refusals import RefusedError, json_response, leaving
 from tellapart.deploy.serving.schemas import LIVE, NAMED, READY, TENSORS_IN, TENSORS_OUT, refused, told
 from tellapart.deploy.serving.service import Service
-from tellapart.deploy.serving.inference_request import INPUT, TYPES
 
 _READ: Final = (400, 401, 403, 404, 421)
 _WORK: Final = (*_READ, 408, 413, 415, 429, 500, 503, 504)
@@ -79,30 +79,24 @@ def _readiness(service: Service, told_then: dict[str, Any]) -> Response:
 
 def _described(service: Service) -> dict[str, Any]:
     size, classes = service.model.spec.size, len(service.model.classes)
-    outputs = [{"name": PROBABILITIES, "datatype": "FP32", "shape": [-1, classes]}]
-    if service.tells_strangers:
-        outputs.append({"name": STRANGER, "datatype": "FP32", "shape": [-1]})
-    if service.has_heat:
-        outputs.append({"name": HEAT, "datatype": "FP32", "shape": [-1, -1, -1]})
+    shapes = {PROBABILITIES: [-1, classes], STRANGER: [-1], HEAT: [-1, -1, -1]}
     return {
         "name": service.settings.name,
         "versions": ["1"],
         "platform": "onnx_onnxruntime",
         "inputs": [{"name": INPUT, "datatype": kind, "shape": [-1, size, size, 3]} for kind in list(TYPES)[:1]],
-        "outputs": outputs,
+        "outputs": [{"name": name, "datatype": "FP32", "shape": shapes[name]} for name in service.outputs],
     }
 
 
 def _inferred(service: Service, asked: dict[str, Any], answers: list[Answer]) -> dict[str, Any]:
     found = {PROBABILITIES: np.stack([answer.probabilities for answer in answers if answer.probabilities is not None])}
-    if service.tells_strangers:
+    if STRANGER in service.outputs:
         found[STRANGER] = np.array([answer.stranger for answer in answers], dtype=np.float32)
     maps = [answer.heat for answer in answers if answer.heat is not None]
     if maps:
         found[HEAT] = np.stack(maps)
     names = asked["outputs"] or list(found)
-    if not set(names) <= set(found):
-        raise RefusedError(400, f"an output of another name is asked for; accepted: {', '.join(found)}")
     told_of = {
         "model_name": service.settings.name,
         "model_version": "1",
