@@ -58,17 +58,20 @@ export const askAnswers = async (photos, { reject, heat, signal }) => {
 
 const ask = async (address, options) => {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
-  const clock = AbortSignal.timeout(PATIENCE);
-  const signal = options.signal ? AbortSignal.any([options.signal, clock]) : clock;
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  const clock = setTimeout(stop, PATIENCE);
+  options.signal?.addEventListener("abort", stop, { once: true });
   let answer;
   try {
-    answer = await fetch(address, { ...options, headers, signal, cache: "no-store" });
+    answer = await fetch(address, { ...options, headers, signal: controller.signal, cache: "no-store" });
   } catch (problem) {
     if (options.signal?.aborted) throw problem;
     throw new Gone("The server does not answer.");
+  } finally {
+    clearTimeout(clock);
   }
-  if (answer.ok) return answer;
-  await complain(answer);
+  if (!answer.ok) await complain(answer);
   return answer;
 };
 

@@ -35,11 +35,11 @@ export const make = (tag, properties = {}, ...children) => {
 /** A name by itself: it may be written from right to left. */
 export const name = (text) => make("bdi", { text });
 
-/** Names with commas between them and a last word: chair, sofa or table. */
-export const listed = (names, last = "or") => {
+/** Names with commas between them and a word before the last: chair, sofa or table. */
+export const listed = (names, last = " or ") => {
   const parts = [];
   names.forEach((one, place) => {
-    if (place) parts.push(place === names.length - 1 ? ` ${last} ` : ", ");
+    if (place) parts.push(place === names.length - 1 ? last : ", ");
     parts.push(name(one));
   });
   return parts;
