@@ -67,9 +67,15 @@ const take = async (files) => {
   added.forEach((photo) => { weigh(photo); list.add(photo); });
   state.alone = added.length === 1 ? added[0] : null;
   show();
-  if (state.alone) byId("one").scrollIntoView({ block: "nearest" });
+  if (state.alone) bringIntoView(byId("one"));
   if (!byId("notice").firstChild) say(added.length === 1 ? `Looking at ${added[0].name}` : `Looking at ${counted(added.length, "photo")}`);
   if (state.model) queue.run();
+};
+
+/** Scroll to an answer whose first words are not to be seen: on a phone most of the time. */
+const bringIntoView = (element) => {
+  const { top } = element.getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 3) element.scrollIntoView({ block: "start" });
 };
 
 /** The size of a photo as the browser shows it, upright; what it cannot show stays without one. */

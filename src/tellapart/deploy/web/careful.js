@@ -17,7 +17,7 @@ export const makeCareful = (parts, choose) => {
   const add = (reject) => {
     const input = make("input", { type: "radio", name: "careful", value: String(reject ?? "") });
     input.addEventListener("change", () => { set(reject); choose(reject); });
-    const label = make("label", { class: "choice" }, input, make("span", { text: reject === null ? "Always answer" : `At most ${rate(reject)} wrong` }));
+    const label = make("label", { class: "choice" }, input, make("span", { text: reject === null ? "Always answer" : `At most ${rate(reject)}\u00a0wrong` }));
     choices.append(label);
     return input;
   };

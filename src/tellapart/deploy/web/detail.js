@@ -8,16 +8,22 @@ let opacity = 0.85; // of the heat map; what was chosen for one photo holds for 
 
 /** All that is known of a photo. `again(item)` is called where it shall be asked once more. */
 export const detailOf = (item, model, { reject, again }) => {
-  const words = make("div", { class: "words" }, make("p", { class: "quiet file" }, name(item.name)));
-  if (item.answer) words.append(...answerOf(item.answer, model, reject));
-  else if (item.state === "error") words.append(...problemOf(item, model, again));
-  else words.append(make("h2", { class: "verdict pending", tabindex: "-1", text: item.state === "sending" ? "Looking …" : "Waiting …" }));
-  return make("article", { class: "detail" }, figureOf(item), words);
+  const head = make("div", { class: "head" }, make("p", { class: "quiet file" }, name(item.name)));
+  const rest = make("div", { class: "rest" });
+  if (item.answer) {
+    head.append(...answerOf(item.answer, model, reject));
+    rest.append(...barsOf(item.answer));
+  } else if (item.state === "error") head.append(...problemOf(item, model, again));
+  else {
+    rest.classList.add("pending");
+    head.append(make("h2", { class: "verdict pending", tabindex: "-1", text: item.state === "sending" ? "Looking …" : "Waiting …" }));
+  }
+  return make("article", { class: "detail" }, head, figureOf(item), rest);
 };
 
 const figureOf = (item) => {
   const frame = make("div", { class: "frame" });
-  const figure = make("figure", {}, frame);
+  const figure = make("figure", {}, make("div", { class: "mat" }, frame));
   if (!item.shown) {
     frame.classList.add("unseen");
     const words = item.answer ? "Your browser cannot show this format. The model can: its answer holds." : "No picture to show.";
@@ -66,7 +72,6 @@ const answerOf = (said, model, reject) => {
   else if (unsure) parts.push(unsureNote(said, share, reject));
   else parts.push(make("p", { class: "sure" }, make("strong", { text: share }), " probability"));
   if (said.set && !none) parts.push(setOf(said.set, model));
-  parts.push(...barsOf(said, none));
   return parts;
 };
 
@@ -83,11 +88,12 @@ const setOf = (set, model) => {
   if (set.length === model.classes.length && set.length > 1) {
     return make("p", { class: "set-words", text: `${sure} sure only that it is one of all ${set.length} classes.` });
   }
-  return make("p", { class: "set-words" }, set.length > 1 ? `${sure} sure to be one of: ` : `${sure} sure to be: `,
-    make("strong", {}, ...listed(set)), ".");
+  if (set.length === 1) return make("p", { class: "set-words", text: `At the ${sure} level no other class comes into question.` });
+  return make("p", { class: "set-words" }, `${sure} sure to be one of: `, make("strong", {}, ...listed(set)), ".");
 };
 
-const barsOf = (said, faint) => {
+const barsOf = (said) => {
+  const faint = said.answer === NONE;
   const order = Object.entries(said.probabilities).sort((a, b) => b[1] - a[1]);
   const list = make("ol", { class: faint ? "bars faint" : "bars", "aria-label": "Classes by probability" });
   order.forEach(([one, share], place) => list.append(barOf(one, share, place)));

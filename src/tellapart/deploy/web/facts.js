@@ -32,6 +32,7 @@ const goodness = (model) => {
     make("p", {}, `of ${counted(test.n, "test photo")} that it had never seen were named correctly. On new photos of the same kind expect `,
       make("strong", { text: `${percent(test.accuracy_low)} to ${percent(test.accuracy_high)}` }), " (95\u00a0% interval)."),
   ];
+  parts.push(make("p", { text: "Photos unlike those it learned from, by other cameras, in other light or other places, are not covered: try some of your own whose answer you know." }));
   if (Number.isFinite(test.macro_f1)) parts.push(make("p", { class: "quiet", text: `Macro F1 ${test.macro_f1.toFixed(2)}, where every class counts the same.` }));
   return parts;
 };
@@ -47,7 +48,6 @@ const knowledge = (model) => {
     parts.push(make("p", { text: "It cannot say “none of these”: shown anything else, it names one of its classes all the same." }));
   }
   if (model.has_sets) parts.push(make("p", { class: "quiet", text: `“${rate(model.set_level ?? 0.9)} sure to be one of” holds the right class for about that share of photos.` }));
-  parts.push(make("p", { class: "quiet", text: "All these figures hold for photos like those that it learned from. Other cameras, light or places are not covered: try some of your own whose answer you know." }));
   return parts;
 };
 

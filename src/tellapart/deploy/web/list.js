@@ -42,14 +42,19 @@ const refill = (row, photo) => {
   const answer = photo.answer;
   row.className = photo.state === "error" ? "failed" : photo.state;
   if (!answer) {
-    said.replaceChildren(make("span", { class: photo.state === "error" ? "tag" : "quiet", text: STATES[photo.state] }));
-    share.replaceChildren();
-    set.replaceChildren(photo.state === "error" ? make("span", { class: "quiet", text: photo.error }) : "");
+    const failed = photo.state === "error";
+    said.replaceChildren(make("span", { class: failed ? "tag" : "quiet", text: STATES[photo.state] }));
+    if (failed) said.append(make("span", { class: "quiet under" }, name(photo.error)));
+    share.replaceChildren(failed ? "–" : "");
+    set.replaceChildren(failed ? "–" : "");
     return;
   }
   const doubt = answer.answer === NONE || answer.answer === UNSURE;
   said.replaceChildren(doubt ? make("span", { class: "tag", text: answer.answer }) : make("strong", {}, name(answer.answer)));
-  if (doubt) said.append(make("span", { class: "quiet nearest" }, "nearest: ", name(answer.predicted)));
-  share.replaceChildren(percent(answer.probabilities[answer.predicted]));
+  if (doubt) said.append(make("span", { class: "quiet under" }, "nearest: ", name(answer.predicted)));
+  // How near it is to its nearest class says nothing of a photo that is none of them.
+  const sure = answer.answer === NONE ? "–" : percent(answer.probabilities[answer.predicted]);
+  if (sure !== "–") said.append(make("span", { class: "quiet under narrow", text: sure }));
+  share.replaceChildren(sure);
   set.replaceChildren(...(answer.set && answer.answer !== NONE ? listed(answer.set) : ["–"]));
 };
