@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from tellapart.deploy.runtime import Answer
-from tellapart.deploy.serving.metrics import Metrics
+from tellapart.deploy.serving.meters import Metrics
 from tellapart.deploy.serving.options import ServerSettings
 
 Learn = Callable[[int, float], None]

@@ -18,7 +18,7 @@ from typing import IO, Any, Final
 
 import numpy as np
 
-from tellapart.deploy.serving.tensors import read_tensors
+from tellapart.deploy.serving.inference_request import read_tensors
 from tellapart.errors import TellapartError, UnreadablePhotoError
 from tellapart.photos.decode import decode_bytes
 from tellapart.photos.pixels import PixelSpec, to_pixels

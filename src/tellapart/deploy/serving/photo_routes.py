@@ -8,7 +8,7 @@ from starlette.responses import Response
 from tellapart.deploy.serving.about import about
 from tellapart.deploy.serving.bodies import photos_in, read_body
 from tellapart.deploy.serving.gate import TICKET
-from tellapart.deploy.serving.metrics import CONTENT_TYPE
+from tellapart.deploy.serving.meters import CONTENT_TYPE
 from tellapart.deploy.serving.pages import START, Pages
 from tellapart.deploy.serving.refusals import RefusedError, json_response, leaving
 from tellapart.deploy.serving.schemas import ANSWERS, MODEL, PHOTOS, STATE, plain, refused, told

@@ -7,16 +7,16 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from tellapart.deploy.runtime import Answer, Model
+from tellapart.deploy.runtime import HEAT, Answer, Model
 from tellapart.deploy.serving.admission import Admission, Ticket
-from tellapart.deploy.serving.answers import as_json
+from tellapart.deploy.serving.photo_answers import as_json
 from tellapart.deploy.serving.batching import Batcher
 from tellapart.deploy.serving.decoding import Decoded, DecodingPool
 from tellapart.deploy.serving.decoding_worker import PHOTO, TENSORS
-from tellapart.deploy.serving.metrics import Metrics
+from tellapart.deploy.serving.meters import Metrics
 from tellapart.deploy.serving.options import ServerSettings
 from tellapart.deploy.serving.refusals import RefusedError, leaving
-from tellapart.deploy.serving.tensors import TensorsError
+from tellapart.deploy.serving.inference_request import TensorsError
 from tellapart.errors import UnreadablePhotoError
 
 T = TypeVar("T")
@@ -137,7 +137,11 @@ class Service:
         except TensorsError as problem:
             raise RefusedError(400, str(problem)) from None
         ticket.take(len(decoded.pixels))
-        answers = await asyncio.gather(*(batcher.answer(one, heat=self.has_heat) for one in decoded.pixels))
+        wanted = decoded.facts["outputs"]
+        heat = self.has_heat and (not wanted or HEAT in wanted)
+        answers = await asyncio.gather(*(batcher.answer(one, heat=heat) for one in decoded.pixels))
+        for answer in answers:
+            self.count(answer.answer)
         return decoded.facts, answers
 
     def count(self, answer: str) -> None:

@@ -13,7 +13,7 @@ from tellapart.deploy.serving.options import package_version
 from tellapart.deploy.serving.refusals import RefusedError, json_response, leaving
 from tellapart.deploy.serving.schemas import LIVE, NAMED, READY, TENSORS_IN, TENSORS_OUT, refused, told
 from tellapart.deploy.serving.service import Service
-from tellapart.deploy.serving.tensors import INPUT, TYPES
+from tellapart.deploy.serving.inference_request import INPUT, TYPES
 
 _READ: Final = (400, 401, 403, 404, 421)
 _WORK: Final = (*_READ, 408, 413, 415, 429, 500, 503, 504)
@@ -97,8 +97,9 @@ def _inferred(service: Service, asked: dict[str, Any], answers: list[Answer]) ->
     found = {PROBABILITIES: np.stack([answer.probabilities for answer in answers if answer.probabilities is not None])}
     if service.tells_strangers:
         found[STRANGER] = np.array([answer.stranger for answer in answers], dtype=np.float32)
-    if service.has_heat:
-        found[HEAT] = np.stack([answer.heat for answer in answers if answer.heat is not None])
+    maps = [answer.heat for answer in answers if answer.heat is not None]
+    if maps:
+        found[HEAT] = np.stack(maps)
     names = asked["outputs"] or list(found)
     if not set(names) <= set(found):
         raise RefusedError(400, f"an output of another name is asked for; accepted: {', '.join(found)}")
