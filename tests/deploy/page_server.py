@@ -128,9 +128,7 @@ def _refusal(plan: Plan, request: Request) -> Response | None:
     if plan.status:
         return JSONResponse({"error": "the deadline passed"}, plan.status)
     if float(request.query_params.get("reject", 1)) < plan.least:
-        line = (
-            f"An error rate of 0.01 cannot be promised. Accepted: {plan.least:g} or more. Next: --reject {plan.least:g}"
-        )
+        line = f"An error rate of 0.01 cannot be promised. Accepted: {plan.least:g} or more. Next: give that."
         return JSONResponse({"error": line}, 400)
     return None
 

@@ -49,9 +49,8 @@ def test_one_photo_is_answered_in_large_words_with_its_probabilities(chromium: A
         here.show(file_of("photo.png"))
         assert here.answered() == "chair"
         assert here.text("#one .sure").replace("\xa0", " ") == "94.2 % probability"
-        bars = here.page.eval_on_selector_all(
-            "#one .bars li", "rows => rows.map(r => r.innerText.split(/\\s+/).join(' '))"
-        )
+        script = "rows => rows.map(r => r.innerText.split(/\\s+/).join(' '))"
+        bars = here.page.eval_on_selector_all("#one .bars li", script)
         assert bars == ["chair 94.2 %", "sofa 5.0 %", "table 0.8 %"]
         widths = here.page.eval_on_selector_all("#one .fill", "all => all.map(e => e.style.width)")
         assert widths == ["94.2%", "5%", "0.8%"]

@@ -21,12 +21,12 @@ def address() -> Iterator[str]:
 def test_the_keyboard_alone_leads_from_the_start_to_an_answer(chromium: Any, address: str) -> None:
     with guest(chromium, address) as here:
         here.page.wait_for_selector(".card")
-        _tab_to(here, "choose")
+        _tab_to(here, "#choose")
         with here.page.expect_file_chooser() as asked:
             here.page.keyboard.press("Enter")
         asked.value.set_files([file_of("a.png")])
         assert here.answered() == "chair"
-        _tab_to(here, "", "input[type=range]")
+        _tab_to(here, "input[type=range]")
         here.page.keyboard.press("ArrowLeft")
         assert here.text("#one output") == "80 %"
 
@@ -35,7 +35,7 @@ def test_the_keyboard_opens_and_leaves_the_details_of_a_row(chromium: Any, addre
     with guest(chromium, address) as here:
         here.show(file_of("a.png"), file_of("b.png", GREEN), file_of("c.png", BLUE))
         here.all_answered()
-        _tab_to(here, "", "#rows tr:nth-child(2) button")
+        _tab_to(here, "#rows tr:nth-child(2) button")
         here.page.keyboard.press("Enter")
         assert here.focus() == "sofa"
         here.page.keyboard.press("ArrowRight")
@@ -91,14 +91,14 @@ def test_nothing_jumps_when_the_model_and_an_answer_come(chromium: Any) -> None:
         assert here.page.locator("#one .mat").bounding_box() == pytest.approx(before, abs=1)
 
 
-def _tab_to(here: Guest, identity: str, selector: str = "") -> None:
+def _tab_to(here: Guest, wanted: str) -> None:
     """Press Tab until an element has the focus; it must be seen to have it."""
-    wanted = selector or f"#{identity}"
     for _ in range(40):
         here.page.keyboard.press("Tab")
         if here.page.evaluate("wanted => document.activeElement.matches(wanted)", wanted):
             break
-    script = "wanted => { const e = document.querySelector(wanted); return e.matches(':focus-visible') && getComputedStyle(e).outlineStyle; }"
+    script = """wanted => { const e = document.querySelector(wanted);
+      return e.matches(':focus-visible') && getComputedStyle(e).outlineStyle; }"""
     assert here.page.evaluate(script, wanted) == "solid"
 
 
