@@ -67,6 +67,7 @@ def test_the_public_door_is_sorted_and_opens() -> None:
             "UserError",
             "__version__",
             "compare",
+            "evaluate",
             "explain_photos",
             "fit",
             "load",

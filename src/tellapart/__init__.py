@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tellapart.errors import TellapartError, UserError
     from tellapart.estimator import ImageClassifier
     from tellapart.explanations import explain_photos
+    from tellapart.new_photos import evaluate
     from tellapart.pipeline import fit
     from tellapart.run import Run
     from tellapart.side_by_side import compare
@@ -32,6 +33,7 @@ __all__ = [
     "UserError",
     "__version__",
     "compare",
+    "evaluate",
     "explain_photos",
     "fit",
     "load",
@@ -44,6 +46,7 @@ _HOMES = {
     "TellapartError": "tellapart.errors",
     "UserError": "tellapart.errors",
     "compare": "tellapart.side_by_side",
+    "evaluate": "tellapart.new_photos",
     "explain_photos": "tellapart.explanations",
     "fit": "tellapart.pipeline",
     "load": "tellapart.deploy.runtime",

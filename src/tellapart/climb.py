@@ -17,6 +17,7 @@ from tellapart.evaluation.calibration import Temperature, calibration, fit_tempe
 from tellapart.evaluation.conformal import conformal
 from tellapart.evaluation.intervals import group_numbers
 from tellapart.evaluation.metrics import Evaluation, evaluate, score
+from tellapart.evaluation.reference import reference_of
 from tellapart.evaluation.selective import rejection
 from tellapart.evaluation.strangers import Strangers, false_alarms
 from tellapart.explain.heat_output import with_heat_or_note
@@ -157,7 +158,8 @@ def write_model(folder: Path, trained: Trained, climb: Climb, entry: dict[str, A
         climb: Gives classes and fingerprints.
         entry: Of results.json; its scores are what the file says of its quality.
     """
-    fitted = trained.fitted
+    fitted, features = trained.fitted, trained.fitted.features
+    strange = trained.strangers.scores(features.valid) if trained.strangers and features else None
     with whole_file(folder / "model.keras") as temporary:
         fitted.network.save(temporary)
     facts = {
@@ -166,6 +168,7 @@ def write_model(folder: Path, trained: Trained, climb: Climb, entry: dict[str, A
         "fingerprints": {"photos": climb.photos.fingerprint, "split": climb.split.fingerprint},
         "scores": {part: entry[part] for part in ("valid", "test")},
         **doubts_of((label_numbers(climb.split.valid, climb.photos.classes), fitted.valid), trained.strangers),
+        "reference": reference_of(climb.split, fitted.valid, strange),
     }
     write_bytes(folder / "model.onnx", stamp(trained.network, fitted, climb.photos.root, climb.split.valid, facts))
 
