@@ -68,6 +68,7 @@ def test_the_public_door_is_sorted_and_opens() -> None:
             "__version__",
             "compare",
             "explain_photos",
+            "export",
             "fit",
             "load",
         ],

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tellapart.errors import TellapartError, UserError
     from tellapart.estimator import ImageClassifier
     from tellapart.explanations import explain_photos
+    from tellapart.exporting import export
     from tellapart.pipeline import fit
     from tellapart.run import Run
     from tellapart.side_by_side import compare
@@ -31,6 +32,7 @@ __all__ = [
     "__version__",
     "compare",
     "explain_photos",
+    "export",
     "fit",
     "load",
 ]
@@ -43,6 +45,7 @@ _HOMES = {
     "UserError": "tellapart.errors",
     "compare": "tellapart.side_by_side",
     "explain_photos": "tellapart.explanations",
+    "export": "tellapart.exporting",
     "fit": "tellapart.pipeline",
     "load": "tellapart.deploy.runtime",
 }
