@@ -85,7 +85,7 @@ def handed(network: Any, name: str, size: int, *, temperature: float = 1.5) -> M
         drawn = np.random.default_rng(0).normal(size=(30, width)).astype(np.float32)
         content = with_strangers(content, fit_strangers(drawn[:20], np.arange(20) % 3, drawn[20:]))
     content = calibrated(content, temperature)
-    facts = {"classes": list(CLASSES), "photos": "0" * 64}
+    facts = {"classes": list(CLASSES), "photos": "0" * 64, "temperature": temperature}
     return Model(stamp(content, fitted, *golden(), facts), name)
 
 

@@ -69,6 +69,7 @@ def test_the_public_door_is_sorted_and_opens() -> None:
             "compare",
             "evaluate",
             "explain_photos",
+            "export",
             "fit",
             "load",
         ],

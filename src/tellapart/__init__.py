@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tellapart.errors import TellapartError, UserError
     from tellapart.estimator import ImageClassifier
     from tellapart.explanations import explain_photos
+    from tellapart.exporting import export
     from tellapart.new_photos import evaluate
     from tellapart.pipeline import fit
     from tellapart.run import Run
@@ -35,6 +36,7 @@ __all__ = [
     "compare",
     "evaluate",
     "explain_photos",
+    "export",
     "fit",
     "load",
 ]
@@ -48,6 +50,7 @@ _HOMES = {
     "compare": "tellapart.side_by_side",
     "evaluate": "tellapart.new_photos",
     "explain_photos": "tellapart.explanations",
+    "export": "tellapart.exporting",
     "fit": "tellapart.pipeline",
     "load": "tellapart.deploy.runtime",
 }

@@ -9,7 +9,15 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from tellapart import cli_compare, cli_evaluate, cli_explain, cli_reproduce, cli_serve, cli_weights
+from tellapart import (
+    cli_compare,
+    cli_evaluate,
+    cli_explain,
+    cli_export,
+    cli_reproduce,
+    cli_serve,
+    cli_weights,
+)
 from tellapart.cli_weights import INTERRUPTED, Offline
 from tellapart.errors import MissingExtraError, OptionError, TellapartError, UserError
 from tellapart.weights.offline import forbid_network, offline
@@ -28,6 +36,7 @@ app.command()(cli_reproduce.reproduce)
 app.command()(cli_compare.compare)
 app.command()(cli_evaluate.evaluate)
 app.command()(cli_explain.explain)
+app.command()(cli_export.export)
 app.command()(cli_serve.serve)
 
 Out = Annotated[Path, typer.Option("--out", help="The run folder; it must be new, or use --resume.")]

@@ -8,10 +8,11 @@ import errno
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, mkdtemp
 from typing import Any
 
 from tellapart.errors import StorageError
@@ -79,6 +80,36 @@ def whole_file(path: Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `path`; on success its files are flushed and it is renamed to `path`.
+
+    A folder that stood there is replaced. No system renames over a folder that holds something, so that one that is
+    killed between two renames leaves it under its name with `.old` behind it.
+
+    Raises:
+        StorageError: No space, no permission; what stood at `path` is as it was.
+    """
+    make_folder(path.parent)
+    with storage_errors(path):
+        temporary = Path(mkdtemp(dir=path.parent, prefix=f".{_start(path.name)}.", suffix=".tmp"))
+    old = path.with_name(f"{path.name}.old")
+    try:
+        with storage_errors(path):
+            yield temporary
+            for file in temporary.rglob("*"):
+                _flush(file)
+            temporary.chmod(0o777 & ~_umask())
+            if path.exists():
+                shutil.rmtree(old, ignore_errors=True)
+                path.replace(old)
+            temporary.replace(path)
+            _flush(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _start(name: str) -> str:

@@ -11,7 +11,7 @@ from tellapart.cross_validation import climb_in_folds
 from tellapart.demo.furniture_set import draw_furniture
 from tellapart.errors import OptionError
 from tellapart.explain.leave import leave_explanations
-from tellapart.files import cache_folder, make_folder, write_bytes, write_csv, write_json
+from tellapart.files import cache_folder, make_folder, write_bytes, write_csv, write_json, write_text
 from tellapart.label_check import with_labels
 from tellapart.models import choice
 from tellapart.models.choice import Choice
@@ -30,6 +30,8 @@ from tellapart.photos.scan import Photos
 from tellapart.photos.split import Split, check_share, split
 from tellapart.progress import Progress, Silent
 from tellapart.report.figures import augmentation
+from tellapart.report.model_card import FILE as CARD
+from tellapart.report.model_card import model_card
 from tellapart.report.page import write_report
 from tellapart.report.style import save_figure
 from tellapart.results import climb_once
@@ -269,6 +271,8 @@ def _leave(climb: Climb, results: dict[str, Any], model: Path) -> None:
     write_bytes(climb.run / "model.onnx", model.read_bytes())
     leave_explanations(climb.run, results, climb.progress)
     write_report(climb.run, results)
+    best = next(entry for entry in results["recipes"] if entry["name"] == results["best"]["recipe"])
+    write_text(climb.run / CARD, model_card(climb.run, results, best))
     write_json(climb.run / "results.json", results)
 
 

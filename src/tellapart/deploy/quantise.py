@@ -1,0 +1,160 @@
+"""A network with weights and activations of 8 bits, in the standard operators of ONNX.
+
+`QuantizeLinear` and `DequantizeLinear` stand around what is quantised, so that any runtime runs the file; ONNX Runtime
+makes integer kernels of them. What is not on the way to the probabilities (strangers, heat map), the scaling at the
+input and the softmax with its temperature stay as they are.
+"""
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+import onnx
+
+from tellapart.deploy.runtime import PROBABILITIES
+from tellapart.errors import ModelFileError
+
+# Photos to find the ranges with: more bring outliers that make every step coarser (docs/LOG.md).
+SAMPLE: Final = 32
+# Two products of 8 bits by 8 bits overflow the 16 bits that processors without VNNI add them up in: 2 x 255 x 127 is
+# more than 32,767, and such a processor would answer otherwise. With 7 bits it is 2 x 255 x 64.
+WEIGHT_BITS: Final = 7
+_WEIGHTED: Final = frozenset({"Conv", "MatMul", "Gemm"})
+_QUANTISED: Final = (*sorted(_WEIGHTED), "Add", "AveragePool", "Clip", "GlobalAveragePool", "MaxPool", "Relu")
+
+
+def quantise(content: bytes, pictures: np.ndarray) -> bytes:
+    """Quantise a network: activations to 8 bits each, weights to 7 bits with a scale a channel.
+
+    Args:
+        content: The bytes of an ONNX file with the input `photo`.
+        pictures: Photos that it learned from, (photos, size, size, 3), to find the range of every activation with.
+
+    Returns:
+        The bytes of the quantised network, without metadata.
+
+    Raises:
+        ModelFileError: Nothing in it can be quantised.
+    """
+    whole = onnx.load_from_string(content)
+    main, others = _parted(whole)
+    with TemporaryDirectory(prefix="tellapart-") as folder:
+        plain, small = Path(folder) / "plain.onnx", Path(folder) / "small.onnx"
+        with _quiet():
+            _prepare(main, plain)
+            _quantise(plain, small, pictures)
+        quantised = onnx.load(small)
+    if not any(node.op_type == "QuantizeLinear" for node in quantised.graph.node):
+        raise ModelFileError("Nothing in this network can be quantised. Next: --format onnx")
+    _join(quantised, whole, others)
+    onnx.checker.check_model(quantised)
+    return bytes(quantised.SerializeToString(deterministic=True))
+
+
+def _parted(whole: Any) -> tuple[Any, list[Any]]:
+    """The network to the probabilities and to what the rest of the file is made from, and the nodes of that rest."""
+    wanted, kept = {PROBABILITIES}, []
+    for node in reversed(whole.graph.node):
+        if wanted & set(node.output):
+            wanted |= set(node.input)
+            kept.append(node.name)
+    names = set(kept)
+    others = [node for node in whole.graph.node if node.name not in names]
+    made = {name for node in whole.graph.node if node.name in names for name in node.output}
+    bridges = sorted(({name for node in others for name in node.input} & made) - {PROBABILITIES})
+    main = onnx.ModelProto()
+    main.CopyFrom(whole)
+    nodes = [node for node in whole.graph.node if node.name in names]
+    constants = [one for one in whole.graph.initializer if one.name in wanted]
+    ends = [end for end in whole.graph.output if end.name == PROBABILITIES]
+    ends += [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in bridges]
+    for field, content in (("node", nodes), ("initializer", constants), ("output", ends)):
+        del getattr(main.graph, field)[:]
+        getattr(main.graph, field).extend(content)
+    del main.metadata_props[:]
+    return main, others
+
+
+def _prepare(main: Any, path: Path) -> None:
+    """Fold what can be folded (batch norms into convolutions), so that fewer roundings are left."""
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    onnx.save(main, path)
+    quant_pre_process(str(path), str(path), skip_symbolic_shape=True)
+
+
+def _quantise(plain: Path, small: Path, pictures: np.ndarray) -> None:
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+    quantize_static(
+        str(plain),
+        str(small),
+        _Pictures(pictures),
+        quant_format=QuantFormat.QDQ,
+        op_types_to_quantize=list(_QUANTISED),
+        per_channel=True,
+        reduce_range=WEIGHT_BITS == 7,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        nodes_to_exclude=scaling_nodes(onnx.load(plain).graph),
+        calibrate_method=CalibrationMethod.MinMax,
+    )
+
+
+def scaling_nodes(graph: Any) -> list[str]:
+    """The nodes between the photo and the first operator with weights."""
+    behind: set[str] = set()
+    before = []
+    for node in graph.node:
+        if node.op_type in _WEIGHTED or behind & set(node.input):
+            behind |= set(node.output)
+        else:
+            before.append(node.name)
+    return before
+
+
+def _join(quantised: Any, whole: Any, others: list[Any]) -> None:
+    """Put what was taken off behind the quantised network, with the constants that it needs, and all outputs."""
+    graph = quantised.graph
+    graph.node.extend(others)
+    there = {one.name for one in graph.initializer}
+    needed = {name for node in others for name in node.input} - there
+    graph.initializer.extend(one for one in whole.graph.initializer if one.name in needed)
+    del graph.output[:]
+    graph.output.extend(whole.graph.output)
+    del graph.value_info[:]
+    # The tools leave notes of their own, and name domains that no node is of.
+    del quantised.metadata_props[:], quantised.opset_import[:]
+    quantised.opset_import.extend(one for one in whole.opset_import if one.domain in {"", "ai.onnx"})
+    quantised.producer_name, quantised.producer_version = "tellapart", ""
+    graph.name = "tellapart"
+
+
+class _Pictures:
+    """What ONNX Runtime's calibration reads: photos, one at a time."""
+
+    def __init__(self, pictures: np.ndarray) -> None:
+        self._left: Iterator[np.ndarray] = iter(pictures)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        """The next photo, or None at the end."""
+        picture = next(self._left, None)
+        return None if picture is None else {"photo": picture[np.newaxis].astype(np.float32)}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep advice for developers of quantisation from the user."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
