@@ -19,7 +19,10 @@ from tellapart.deploy.seal import KEY, sealed
 from tellapart.errors import ModelFileError
 
 HERE = Path(__file__).parent
-ROOM = 3 << 30  # bytes of address space for what is hostile
+# Bytes of address space for what is hostile: a guard for the machine. Loading has a lower limit of its own, of data;
+# at the end of its address space a process can die of the first allocation of a thread, however small.
+ROOM = 8 << 30
+MOST = 3000  # megabytes that hostile files may take, one after the other
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +185,7 @@ def test_hostile_files_are_refused_in_little_memory() -> None:
         assert line.startswith("m is "), (name, line)
         assert "\n" not in line
         assert "Next: give the model.onnx" in line
-    assert told["peak"] < ROOM >> 20
+    assert told["peak"] < MOST
     assert "Error" not in done.stderr
 
 
