@@ -123,14 +123,25 @@ def test_a_body_that_trickles_is_408(quick: Running) -> None:
     assert json.loads(found.split(b"\r\n\r\n", 1)[1])["error"]
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_sender_of_too_much_learns_why_and_may_go_on(quick: Running, chunked: bool) -> None:
+    body = bytes(30_000_000)
+    with httpx.Client(base_url=quick.address, timeout=30) as client:
+        kind = {"Content-Type": "image/png"}
+        content = iter([body[:20_000_000], body[20_000_000:]]) if chunked else body
+        answer = client.post("/predict", content=content, headers=kind)
+        assert answer.status_code == 413
+        assert "10 MB" in answer.json()["error"]
+        assert client.post("/predict", content=photo_bytes(), headers=kind).status_code == 200
+
+
 def test_a_body_without_end_is_cut_off(quick: Running) -> None:
-    """11 MB of chunks, of which the server need not read more than 10."""
     head = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
     with socket.create_connection(("127.0.0.1", quick.port), timeout=20) as connection:
         connection.sendall(head)
         chunk = b"%x\r\n" % 100_000 + bytes(100_000) + b"\r\n"
         with pytest.raises((BrokenPipeError, ConnectionResetError)):  # noqa: PT012  somewhere in here
-            for _ in range(2000):
+            for _ in range(1_000_000):
                 connection.sendall(chunk)
     assert httpx.get(f"{quick.address}/readyz").status_code == 200
 
