@@ -80,7 +80,7 @@ def test_a_busy_server_is_asked_again_after_a_while(chromium: Any) -> None:
     with running(app_of(plan)) as url, guest(chromium, url, failing=["429"]) as here:
         here.show(file_of("photo.png"))
         here.page.wait_for_selector("#notice .waiting")
-        assert "trying again in 1 s" in here.text("#notice")
+        assert "Your photos are waiting here; trying again in 1 s" in here.text("#notice")
         assert here.answered() == "chair"
         assert here.text("#notice") == ""
         assert len(plan.asked) == 1
