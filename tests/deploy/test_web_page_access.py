@@ -82,7 +82,7 @@ def test_nothing_jumps_when_the_model_and_an_answer_come(chromium: Any) -> None:
         here.page.wait_for_selector(".card")
         here.page.evaluate(watch)
         here.page.wait_for_timeout(100)
-        assert here.page.evaluate("() => window.jumps") < 0.05
+        assert here.page.evaluate("() => window.jumps") < 0.003
         here.show(file_of("a.png"))
         here.page.wait_for_selector("#one .frame img")
         here.page.wait_for_timeout(50)
