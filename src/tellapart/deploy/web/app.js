@@ -181,6 +181,7 @@ const step = (by) => {
 // What goes wrong.
 
 const stopped = (problem) => {
+  if (!state.model) byId("classes").replaceChildren(make("p", { class: "lead", text: "The model has not been asked yet." }));
   const more = state.photos.length ? " Your photos are still here." : "";
   const retry = make("button", { type: "button", class: "primary", text: "Try again", onclick: goOn });
   if (problem instanceof Locked) return askToken();
