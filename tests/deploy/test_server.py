@@ -166,7 +166,7 @@ def test_bodies_over_the_limit_are_counted_as_they_stream(client: Client) -> Non
 
     answer = client.run(send())
     assert "0.2 MB" in error_of(answer, 413)
-    assert answer.headers["connection"] == "close"
+    assert read[0] < 30
     assert "content-length" not in answer.request.headers
     error_of(client.post("/predict", content=bytes(200_001), headers=RAW), 413)
     lying = {**RAW, "Content-Length": "7"}
@@ -186,8 +186,8 @@ def test_a_photo_of_too_many_pixels_is_not_decoded(client: Client) -> None:
     assert len(bomb) < 200_000
     (answer,) = client.post("/predict", content=bomb, headers=RAW).json()["answers"]
     assert answer == {"error": "100 megapixels; at most 25 are accepted"}
-    huge = client.post("/predict", content=png_of(60_000, 60_000)[:100_000], headers=RAW)
-    assert huge.status_code == 422
+    (answer,) = client.post("/predict", content=png_of(16_000, 16_000), headers=RAW).json()["answers"]
+    assert answer == {"error": "larger than 25 megapixels"}  # Pillow's own limit, before ours
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_file_names_are_never_sent_back(client: Client, name: str) -> None:
     ),
 )
 def test_junk_is_refused_and_never_a_fault(client: Client, body: bytes, kind: str) -> None:
-    answer = client.post("/predict", content=body, headers={"Content-Type": kind.encode("latin-1")})  # type: ignore[dict-item]
+    answer = client.post("/predict", content=body, headers={"Content-Type": kind.encode("latin-1")})
     assert answer.status_code in {200, 400, 413, 415, 422}
     assert_secure(answer)
     assert client.service.admission.photos == 0
@@ -394,7 +394,7 @@ def test_stopping_answers_what_was_let_in_and_nothing_more() -> None:
 def odd_photos() -> dict[str, bytes]:
     """A photo straight from a phone, a transparent PNG, grey TIFFs of 8 and 16 bits."""
     found = {}
-    for name, photo, kind, more in [
+    made: list[tuple[str, Image.Image, str, dict[str, Any]]] = [
         ("EXIF 6", quarters((48, 32)), "JPEG", {"exif": _turned(), "quality": 95}),
         ("transparent PNG", _transparent(), "PNG", {}),
         ("grey TIFF", noise(3).convert("L"), "TIFF", {}),
@@ -402,7 +402,8 @@ def odd_photos() -> dict[str, bytes]:
         ("palette GIF", noise(4).quantize(16), "GIF", {}),
         ("WebP", noise(5), "WEBP", {"lossless": True}),
         ("BMP", noise(6), "BMP", {}),
-    ]:
+    ]
+    for name, photo, kind, more in made:
         file = io.BytesIO()
         photo.save(file, kind, **more)
         found[name] = file.getvalue()

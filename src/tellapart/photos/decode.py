@@ -44,7 +44,7 @@ def decode(source: Path | bytes) -> Image.Image:
         UnreadablePhotoError: The file is missing, empty, damaged, truncated, of
             another format, or over 50 megapixels.
     """
-    return decode_bytes(source if isinstance(source, bytes) else read(source))
+    return decode_bytes(source if isinstance(source, bytes) else read(source), megapixels=MEGAPIXELS)
 
 
 def decode_bytes(content: bytes, *, megapixels: float = MEGAPIXELS) -> Image.Image:

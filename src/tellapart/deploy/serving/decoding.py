@@ -12,9 +12,9 @@ from typing import Any, Final
 import numpy as np
 
 from tellapart.deploy.serving import decoding_worker
+from tellapart.deploy.serving.inference_request import TensorsError
 from tellapart.deploy.serving.meters import Metrics
 from tellapart.deploy.serving.options import ServerSettings
-from tellapart.deploy.serving.inference_request import TensorsError
 from tellapart.errors import UnreadablePhotoError
 from tellapart.photos.pixels import PixelSpec
 

@@ -54,8 +54,8 @@ class ServerSettings:
     photo_megapixels: float = 25
     photos_per_request: int = 16
     deadline_seconds: float = 10
-    decode_seconds: float = 5
-    worker_megabytes: int = 2000
+    decode_seconds: float = 8
+    worker_megabytes: int = 1500
 
     @property
     def body_bytes(self) -> int:

@@ -19,7 +19,7 @@ from tellapart.errors import OptionError
 
 HEADER_SECONDS: Final = 10.0  # from an open connection, or the first byte of a request, to the end of its headers
 MOST_CONNECTIONS: Final = 512
-_KEEP_ALIVE_SECONDS: Final = 15
+KEEP_ALIVE_SECONDS: Final = 15
 _LAST_SECONDS: Final = 5  # for connections that do not end by themselves, once all is answered
 
 
@@ -138,7 +138,7 @@ def run_server(app: FastAPI, listener: socket.socket, started: Callable[[], None
         server_header=False,
         proxy_headers=False,
         lifespan="on",
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_LAST_SECONDS,
     )
     _Server(config, service).run(sockets=[listener])

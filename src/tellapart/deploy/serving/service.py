@@ -7,16 +7,16 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from tellapart.deploy.runtime import HEAT, Answer, Model
+from tellapart.deploy.runtime import HEAT, PROBABILITIES, STRANGER, Answer, Model
 from tellapart.deploy.serving.admission import Admission, Ticket
-from tellapart.deploy.serving.photo_answers import as_json
 from tellapart.deploy.serving.batching import Batcher
 from tellapart.deploy.serving.decoding import Decoded, DecodingPool
 from tellapart.deploy.serving.decoding_worker import PHOTO, TENSORS
+from tellapart.deploy.serving.inference_request import TensorsError
 from tellapart.deploy.serving.meters import Metrics
 from tellapart.deploy.serving.options import ServerSettings
+from tellapart.deploy.serving.photo_answers import as_json
 from tellapart.deploy.serving.refusals import RefusedError, leaving
-from tellapart.deploy.serving.inference_request import TensorsError
 from tellapart.errors import UnreadablePhotoError
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class Service:
 
     Attributes:
         has_heat: Whether the model file tells heat maps.
-        tells_strangers: Whether it tells how strange a photo is.
+        outputs: What it tells: probabilities, stranger, heat.
     """
 
     def __init__(self, model: Model, settings: ServerSettings) -> None:
@@ -40,7 +40,8 @@ class Service:
         self.metrics = Metrics()
         self.admission = Admission(settings)
         first = _try(model)
-        self.has_heat, self.tells_strangers = first.heat is not None, first.stranger is not None
+        self.has_heat = first.heat is not None
+        self.outputs = (PROBABILITIES, *([STRANGER] if first.stranger is not None else []), *([HEAT] * self.has_heat))
         self._decoding = 0
         self._pool: DecodingPool | None = None
         self._batcher: Batcher | None = None
@@ -138,6 +139,8 @@ class Service:
             raise RefusedError(400, str(problem)) from None
         ticket.take(len(decoded.pixels))
         wanted = decoded.facts["outputs"]
+        if not set(wanted) <= set(self.outputs):
+            raise RefusedError(400, f"an output of another name is asked for; accepted: {', '.join(self.outputs)}")
         heat = self.has_heat and (not wanted or HEAT in wanted)
         answers = await asyncio.gather(*(batcher.answer(one, heat=heat) for one in decoded.pixels))
         for answer in answers:
