@@ -166,9 +166,13 @@ def test_photos_are_dropped(chromium: Any, address: str) -> None:
 
 
 def test_a_photo_is_pasted(chromium: Any, address: str) -> None:
+    script = """async text => {
+      const photo = new Blob([Uint8Array.from(atob(text), c => c.charCodeAt(0))], {type: 'image/png'});
+      await navigator.clipboard.write([new ClipboardItem({'image/png': photo})]); }"""
     with guest(chromium, address) as here:
-        script = "data => document.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true}))"
-        here.page.evaluate(script, _transfer(here.page, file_of("image.png")))
+        here.page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
+        here.page.evaluate(script, base64.b64encode(file_of("a.png")["buffer"]).decode())
+        here.page.keyboard.press("Control+V")
         assert here.answered() == "chair"
         assert here.text("#one .file") == "pasted photo.png"
 
@@ -184,8 +188,19 @@ def test_a_photo_is_taken_by_the_camera(chromium: Any, address: str) -> None:
         assert here.page.evaluate("() => document.getElementById('video').srcObject") is None
 
 
+def test_a_camera_that_may_not_be_used_is_told_so(chromium: Any, address: str) -> None:
+    refuse = "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', 'NotAllowedError'); }"
+    with guest(chromium, address) as here:
+        here.page.evaluate(f"() => {{ {refuse} }}")
+        here.page.click("#shoot")
+        here.page.wait_for_selector("#camera-words:text('not allowed to use the camera')")
+        assert here.page.is_disabled("#take")
+        here.page.click("#camera-close")
+        assert here.page.is_hidden("#camera")
+
+
 def _transfer(page: Any, file: dict[str, Any]) -> Any:
-    """What a drop or a paste carries."""
+    """What a drop carries."""
     script = """([name, type, text]) => {
       const data = new DataTransfer();
       data.items.add(new File([Uint8Array.from(atob(text), c => c.charCodeAt(0))], name, {type}));
