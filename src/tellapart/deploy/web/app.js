@@ -142,12 +142,19 @@ const showProgress = () => {
   return ready === all;
 };
 
+/** Show a photo's details anew; the keyboard stays there if it was there. */
+const renew = (host, photo) => {
+  const held = host.contains(document.activeElement);
+  host.replaceChildren(detailNode(photo));
+  if (held) host.querySelector("h2").focus({ preventScroll: true });
+};
+
 /** A photo has changed: its row, its details where they are open, and what is read aloud. */
 const changed = (photo) => {
   list.update(photo);
   const isDone = photo.state === "done" || photo.state === "error";
-  if (photo === state.alone) byId("one").replaceChildren(detailNode(photo));
-  if (photo === state.open) byId("detail-body").replaceChildren(detailNode(photo));
+  if (photo === state.alone) renew(byId("one"), photo);
+  if (photo === state.open) renew(byId("detail-body"), photo);
   showProgress();
   if (photo === state.alone && isDone) say(told(photo));
 };
