@@ -89,6 +89,8 @@ class Sender:
     async def send(self, request: bytes) -> tuple[int, bytes]:
         """Send one request, and read its status and body."""
         async with self._room:
+            while self._idle and self._idle[-1][0].at_eof():  # idle for so long that the server closed it
+                self._idle.pop()[1].close()
             pair = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
             reader, writer = pair
             writer.write(request)
