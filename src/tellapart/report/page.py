@@ -98,11 +98,11 @@ def _environment() -> "Environment":
     return environment
 
 
-def _breakable(command: str) -> "Markup":
-    """A command that may go on in the next line after each slash of a path, which copies as it is."""
+def _breakable(text: str) -> "Markup":
+    """Text with a path in it that may go on in the next line after each slash; copied, it is as it was."""
     from markupsafe import Markup, escape
 
-    return Markup("/<wbr>").join(escape(part) for part in command.split("/"))
+    return Markup("/<wbr>").join(escape(part) for part in text.split("/"))
 
 
 def _trusted(text: str) -> str:
