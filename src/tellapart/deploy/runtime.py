@@ -26,7 +26,6 @@ STRANGER: Final = "stranger"  # an output: how strange a photo is
 HEAT: Final = "heat"  # an output: which places of a photo speak for its most probable class
 # Kernels differ from processor to processor in the last digits; a wrong model differs by far more.
 TOLERANCE: Final = 2e-3
-_MOST_TOLERANCE: Final = 2e-2  # that a file may ask for: those of 8 bits do
 _STRANGER_TOLERANCE: Final = 2e-2  # of a distance in hundreds of directions
 _NEXT: Final = "Next: give the model.onnx of a run folder."
 
@@ -194,8 +193,7 @@ class Model:
 
     def _proves_itself(self, picture: np.ndarray, golden: dict[str, Any]) -> bool:
         found = {name: output[0] for name, output in self._forward.named_outputs(picture[np.newaxis]).items()}
-        tolerance = min(float(self.passport.get("tolerance", TOLERANCE)), _MOST_TOLERANCE)
-        right = np.abs(found[PROBABILITIES] - np.array(golden["probabilities"])).max() <= tolerance
+        right = np.abs(found[PROBABILITIES] - np.array(golden["probabilities"])).max() <= TOLERANCE
         if STRANGER not in golden and STRANGER not in found:
             return bool(right)
         return bool(right and abs(found[STRANGER] - golden[STRANGER]) <= _STRANGER_TOLERANCE)
