@@ -67,6 +67,7 @@ def test_the_public_door_is_sorted_and_opens() -> None:
             "UserError",
             "__version__",
             "compare",
+            "evaluate",
             "explain_photos",
             "export",
             "fit",
@@ -91,6 +92,12 @@ def test_what_is_handed_over_needs_no_training_framework() -> None:
         "import tellapart; tellapart.load; import tellapart.deploy.predictions, tellapart.report.page"
     )
     assert not loaded & training
+
+
+def test_a_prediction_starts_without_what_it_does_not_use() -> None:
+    others = {"sklearn", "scipy", "matplotlib", "jinja2", "pandas"}
+    loaded = modules_after("import tellapart.deploy.runtime, tellapart.deploy.predictions")
+    assert not loaded & (others | {"keras", "tensorflow", "torch", "jax", "optuna", "onnx", "tf2onnx", "safetensors"})
 
 
 def test_layers_hold() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tellapart
 from ladder_set import CLASSES, draw_shapes
 from tellapart import climb as climbing
 from tellapart.climb import Climb, climb_step
@@ -75,6 +76,35 @@ def test_the_model_is_calibrated_and_all_figures_are_those_with_the_temperature(
     shares = np.array([[float(row[label]) for label in CLASSES] for row in valid])
     kept = score(np.array([CLASSES.index(row["class"]) for row in valid]), shares)
     assert entry["valid"]["log_loss"] == pytest.approx(kept.log_loss) == pytest.approx(told["valid_log_loss_after"])
+
+
+def test_the_model_file_tells_where_it_looks_and_where_it_comes_from(shared_climb: Climb) -> None:
+    climb_step(RECIPES["baseline"], shared_climb)
+    model = load(shared_climb.run / "recipes" / "baseline" / "model.onnx")
+    photo = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), dtype=np.uint8)
+    (answer,) = model.answer_pixels(photo, heat=True)
+    assert answer.heat is not None
+    assert answer.heat.shape == (8, 8)
+    assert model.passport["made_by"] == f"tellapart {tellapart.__version__}"
+    assert model.passport["backbone_licence"] is None
+    assert len(model.passport["digest"]) == 64
+
+
+def test_a_network_without_gradients_is_handed_over_without_heat_maps(
+    shared_climb: Climb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> bytes:
+        raise RuntimeError("no such operator")
+
+    monkeypatch.setattr("tellapart.explain.heat_output.with_heat", broken)
+    notes: list[str] = []
+    monkeypatch.setattr(shared_climb.progress, "note", notes.append, raising=False)
+    climb_step(RECIPES["baseline"], shared_climb)
+    assert "baseline: the model file goes without heat maps: no such operator" in notes
+    model = load(shared_climb.run / "recipes" / "baseline" / "model.onnx")
+    (answer,) = model.answer_pixels(np.zeros((1, 32, 32, 3), np.uint8), heat=True)
+    assert answer.heat is None
+    assert answer.probabilities is not None
 
 
 def test_doubts_are_found_on_validation_and_measured_on_test(shared_climb: Climb) -> None:

@@ -11,17 +11,20 @@ Names are imported when they are first used: `import tellapart` alone is quick.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tellapart.version import VERSION
+
 if TYPE_CHECKING:
     from tellapart.deploy.runtime import Model, load
     from tellapart.errors import TellapartError, UserError
     from tellapart.estimator import ImageClassifier
     from tellapart.explanations import explain_photos
     from tellapart.exporting import export
+    from tellapart.new_photos import evaluate
     from tellapart.pipeline import fit
     from tellapart.run import Run
     from tellapart.side_by_side import compare
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "ImageClassifier",
@@ -31,6 +34,7 @@ __all__ = [
     "UserError",
     "__version__",
     "compare",
+    "evaluate",
     "explain_photos",
     "export",
     "fit",
@@ -44,6 +48,7 @@ _HOMES = {
     "TellapartError": "tellapart.errors",
     "UserError": "tellapart.errors",
     "compare": "tellapart.side_by_side",
+    "evaluate": "tellapart.new_photos",
     "explain_photos": "tellapart.explanations",
     "export": "tellapart.exporting",
     "fit": "tellapart.pipeline",

@@ -9,7 +9,15 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from tellapart import cli_compare, cli_explain, cli_export, cli_reproduce, cli_weights
+from tellapart import (
+    cli_compare,
+    cli_evaluate,
+    cli_explain,
+    cli_export,
+    cli_reproduce,
+    cli_serve,
+    cli_weights,
+)
 from tellapart.cli_weights import INTERRUPTED, Offline
 from tellapart.errors import MissingExtraError, OptionError, TellapartError, UserError
 from tellapart.weights.offline import forbid_network, offline
@@ -26,8 +34,10 @@ app = typer.Typer(
 app.add_typer(cli_weights.app, name="weights")
 app.command()(cli_reproduce.reproduce)
 app.command()(cli_compare.compare)
+app.command()(cli_evaluate.evaluate)
 app.command()(cli_explain.explain)
 app.command()(cli_export.export)
+app.command()(cli_serve.serve)
 
 Out = Annotated[Path, typer.Option("--out", help="The run folder; it must be new, or use --resume.")]
 
@@ -114,27 +124,36 @@ def audit(
 @app.command()
 def predict(  # noqa: PLR0913, PLR0917  one parameter a flag
     model: Annotated[Path, typer.Argument(help="A model.onnx, or the run folder that holds it.")],
-    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
+    photos: Annotated[
+        list[str], typer.Argument(help="Photos, folders, patterns such as 'photos/**/*.jpg'; - reads names from input.")
+    ],
     out: Annotated[Path | None, typer.Option(help="A file of all probabilities: .csv or .jsonl.")] = None,
     top: Annotated[int, typer.Option(help="How many classes to print for each photo.")] = 1,
     reject: Annotated[
         float | None, typer.Option(help="Say 'not sure' so often that this share of the answers is wrong: 0.05.")
     ] = None,
     sets: Annotated[bool, typer.Option("--sets", help="Tell the classes that it may be, right for 90 %.")] = False,
+    null: Annotated[bool, typer.Option("--null", "-0", help="With -: a NUL behind each name, not a line end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Tell which class each photo is of, or that it is of none of them."""
-    from tellapart.deploy.predictions import Shown, find_photos, print_answers, write_answers
+    from tellapart.console import Terminal
+    from tellapart.deploy.places import count_photos, find_photos, names_on_input
+    from tellapart.deploy.predictions import Shown, print_answers, write_answers
     from tellapart.deploy.runtime import load
+    from tellapart.progress import track
 
     if out is not None and out.suffix.lower() not in {".csv", ".jsonl"}:
         raise OptionError(f"--out {out}. Accepted: a name that ends in .csv or .jsonl.")
     loaded = load(model)
     if reject is not None:
         typer.echo(loaded.doubts.told(reject), err=True)
-    answers = loaded.answers(find_photos(photos), reject=reject)
-    shown = Shown(top, sets, as_json)
-    n_errors = write_answers(out, loaded, answers) if out else print_answers(loaded, answers, shown)
+    answers = loaded.answers(find_photos(photos, names_on_input(null=null)), reject=reject)
+    if out:
+        followed = track(answers, "Asking the model", count_photos(photos), Terminal())
+        n_errors = write_answers(out, loaded, followed)
+    else:
+        n_errors = print_answers(loaded, answers, Shown(top, sets, as_json))
     if n_errors:
         raise UserError(f"{n_errors} of the photos could not be read; the reason stands in their rows.")
 
@@ -252,7 +271,9 @@ def _about_files(problem: OSError) -> str:
 
 
 def _complain(text: str) -> None:
-    sys.stderr.write(f"tellapart: {' '.join(text.split())}\n")
+    from tellapart.plain_text import for_terminal
+
+    sys.stderr.write(f"tellapart: {for_terminal(' '.join(text.split()))}\n")
 
 
 def _leave(status: int) -> None:

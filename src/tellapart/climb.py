@@ -17,8 +17,10 @@ from tellapart.evaluation.calibration import Temperature, calibration, fit_tempe
 from tellapart.evaluation.conformal import conformal
 from tellapart.evaluation.intervals import group_numbers
 from tellapart.evaluation.metrics import Evaluation, evaluate, score
+from tellapart.evaluation.reference import reference_of
 from tellapart.evaluation.selective import rejection
 from tellapart.evaluation.strangers import Strangers, false_alarms
+from tellapart.explain.heat_output import with_heat_or_note
 from tellapart.files import make_folder, read_json, whole_file, write_bytes, write_csv, write_json
 from tellapart.memory import peak_mb, start_peak
 from tellapart.models.backend import keras
@@ -87,7 +89,7 @@ class Trained:
     Attributes:
         fitted: Its probabilities are those with the temperature.
         temperature: As fitted on validation.
-        network: The exported network, with the temperature and the strangers inside.
+        network: The exported network, with temperature, strangers and heat maps inside.
         strangers: What tells photos of nothing that was learned; None where nothing does.
     """
 
@@ -143,6 +145,7 @@ def train_recipe(recipe: Recipe, climb: Climb) -> Trained:
     train, valid = (scaled(shares, temperature.value) for shares in (fitted.train, fitted.valid))
     strangers = strangers_of(fitted, task.labels(task.train))
     network = with_strangers(calibrated(to_onnx(fitted.exported), temperature.value), strangers)
+    network = with_heat_or_note(network, recipe.name, fitted.backbone, climb.progress)
     return Trained(replace(fitted, train=train, valid=valid), temperature, network, strangers)
 
 
@@ -155,7 +158,8 @@ def write_model(folder: Path, trained: Trained, climb: Climb, entry: dict[str, A
         climb: Gives classes and fingerprints.
         entry: Of results.json; its scores are what the file says of its quality.
     """
-    fitted = trained.fitted
+    fitted, features = trained.fitted, trained.fitted.features
+    strange = trained.strangers.scores(features.valid) if trained.strangers and features else None
     with whole_file(folder / "model.keras") as temporary:
         fitted.network.save(temporary)
     facts = {
@@ -164,6 +168,7 @@ def write_model(folder: Path, trained: Trained, climb: Climb, entry: dict[str, A
         "fingerprints": {"photos": climb.photos.fingerprint, "split": climb.split.fingerprint},
         "scores": {part: entry[part] for part in ("valid", "test")},
         **doubts_of((label_numbers(climb.split.valid, climb.photos.classes), fitted.valid), trained.strangers),
+        "reference": reference_of(climb.split, fitted.valid, strange),
     }
     write_bytes(folder / "model.onnx", stamp(trained.network, fitted, climb.photos.root, climb.split.valid, facts))
 

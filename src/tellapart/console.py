@@ -19,6 +19,7 @@ from rich.progress import (
 )
 from rich.table import Column, Table
 
+from tellapart.plain_text import for_terminal
 from tellapart.progress import Bar
 
 _interrupted = threading.Event()
@@ -79,7 +80,7 @@ class Terminal:
     def note(self, text: str) -> None:
         """Print a line that stays."""
         _raise_if_interrupted()
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(for_terminal(text), markup=False, soft_wrap=True)
 
     @contextmanager
     def bar(self, title: str, total: int) -> Iterator[Bar]:
@@ -102,7 +103,7 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(escape(for_terminal(cell)) for cell in row))
     results_console().print(table)
 
 

@@ -114,6 +114,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         from tellapart.deploy.export import calibrated, stamp
         from tellapart.deploy.stranger_output import strangers_of, with_strangers
         from tellapart.evaluation.calibration import fit_temperature, scaled
+        from tellapart.explain.heat_output import with_heat_or_note
         from tellapart.models.choice import resolve
         from tellapart.models.onnx_export import to_onnx
         from tellapart.models.recipes import find_recipe, fit_recipe
@@ -134,6 +135,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         temperature = fit_temperature(task.labels(valid), fitted.valid, names).value
         strangers = strangers_of(fitted, task.labels(train))
         network = with_strangers(calibrated(to_onnx(fitted.exported), temperature), strangers)
+        network = with_heat_or_note(network, recipe.name, fitted.backbone, Silent())
         doubts = doubts_of((task.labels(valid), scaled(fitted.valid, temperature)), strangers)
         facts = {"classes": names, "temperature": temperature, **doubts}
         content = stamp(network, fitted, photos.root, valid, facts)

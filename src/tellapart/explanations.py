@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image, ImageOps
 
-from tellapart.deploy.predictions import find_photos
+from tellapart.deploy.places import find_photos
 from tellapart.errors import UnknownNameError, UnreadablePhotoError
 from tellapart.explain.ladder_steps import Look, Step, look, open_steps
 from tellapart.explain.methods import ALL, DEFAULT, Method, methods_named

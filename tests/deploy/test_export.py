@@ -1,17 +1,16 @@
 import base64
 import io
-import json
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from PIL import Image
-from tiny_model import FACTS, Handed, tiny_model
+from tiny_model import FACTS, Handed, passport_of, tiny_model
 
+import tellapart
 from tellapart.deploy.export import AGREEMENT, GOLDEN, answer_both, calibrated, stamp
-from tellapart.deploy.runtime import FORMAT, KEY, Model
+from tellapart.deploy.runtime import FORMAT, Model
 from tellapart.errors import TellapartError
 from tellapart.evaluation.calibration import BOUNDS, scaled
 from tellapart.models.backend import keras
@@ -22,11 +21,6 @@ from tellapart.models.onnx_export import to_onnx
 @pytest.fixture(scope="module")
 def handed() -> Handed:
     return tiny_model()
-
-
-def passport_of(content: bytes) -> dict[str, Any]:
-    passport: dict[str, Any] = json.loads(Forward(content).metadata[KEY])
-    return passport
 
 
 def test_keras_and_onnx_agree_on_every_photo(handed: Handed) -> None:
@@ -58,10 +52,25 @@ def test_the_file_says_what_its_user_needs(handed: Handed) -> None:
     assert passport["format"] == FORMAT
     assert passport["recipe"] == "baseline"
     assert passport["backbone"] is None
+    assert passport["backbone_licence"] is None
+    assert passport["made_by"] == f"tellapart {tellapart.__version__}"
     assert passport["classes"] == ["chair & co", "椅子", "table"]
     assert passport["pixels"] == {"size": 16, "geometry": "squash", "scaling": "0 to 1"}
     assert passport["temperature"] == 1.0  # where no temperature is given
     assert passport["photos"] == "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("backbone", "licence", "source"),
+    [
+        ("pocket", "Apache-2.0", "built in, distilled from MobileNetV2"),
+        ("vgg16", "CC-BY-4.0", "VGG, Oxford (Simonyan & Zisserman 2014), Caffe models ported to Keras"),
+        ("hub:vit_base", None, "hub:vit_base"),
+    ],
+)
+def test_a_backbone_keeps_its_licence(handed: Handed, backbone: str, licence: str | None, source: str) -> None:
+    content = stamp(handed.network, replace(handed.fitted, backbone=backbone), handed.root, handed.photos, FACTS)
+    assert Model(content, "m").passport["backbone_licence"] == {"licence": licence, "source": source}
 
 
 def test_golden_photos_are_those_of_the_network(handed: Handed) -> None:

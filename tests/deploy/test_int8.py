@@ -41,7 +41,7 @@ def test_the_file_loads_and_says_what_it_is(made: Int8) -> None:
     assert passport["scores"]["valid"]["n"] == 40
     assert passport["scores"]["valid"]["accuracy"] == made.told["valid"]["accuracy"]
     assert passport["scores"]["test"]["accuracy"] == made.told["test"]["accuracy"]
-    assert passport["scores"]["test_of"] == "int8"
+    assert passport["quantisation"]["test_scores_of"] == "int8"
     assert 1 <= len(passport["golden"]) <= 3
 
 
@@ -75,7 +75,7 @@ def test_what_costs_more_than_half_a_point_is_not_accepted() -> None:
 def test_a_model_without_test_photos_says_whose_scores_it_tells() -> None:
     made = int8_file(nested("small_vgg", SIZE)[1], photos(6, SIZE), shown(10, 1), None)
     passport = json.loads(Forward(made.content).metadata[KEY])
-    assert passport["scores"]["test_of"] == "float32"
+    assert passport["quantisation"]["test_scores_of"] == "float32"
     assert "test" not in made.told
 
 

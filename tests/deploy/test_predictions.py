@@ -7,9 +7,10 @@ import pytest
 from tiny_model import CLASSES, Handed, doubting_model, tiny_model
 
 from photo_maker import noise, save
-from tellapart.deploy.predictions import Shown, as_record, find_photos, print_answers, write_answers
+from tellapart.deploy.predictions import Shown, as_record, print_answers, write_answers
 from tellapart.deploy.runtime import Answer, Model
-from tellapart.errors import OptionError, PhotosError
+from tellapart.errors import OptionError
+from tellapart.plain_text import from_spreadsheet
 
 
 @pytest.fixture(scope="module")
@@ -29,28 +30,6 @@ def answers(model: Model, tmp_path: Path) -> list[Answer]:
     bad.write_text("no photo")
     good = [save(noise(number), tmp_path / name) for number, name in enumerate(("a, 😀.png", "c.png"))]
     return list(model.answers([good[0], bad, good[1]]))
-
-
-def test_folders_are_searched_in_a_fixed_order(tmp_path: Path) -> None:
-    names = ["b/2.JPG", "b/1.png", "a/x/3.webp", "a/c.tiff", "z.gif"]
-    others = ["b/.hidden.png", "a/.ipynb_checkpoints/1.png", "__MACOSX/b/1.png", "a/notes.txt", "b/Thumbs.db"]
-    for name in names + others:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    found = [path.relative_to(tmp_path).as_posix() for path in find_photos([tmp_path])]
-    assert found == ["z.gif", "a/c.tiff", "a/x/3.webp", "b/1.png", "b/2.JPG"]
-
-
-def test_a_file_named_is_taken_whatever_its_name(tmp_path: Path) -> None:
-    (tmp_path / "photo").touch()
-    assert list(find_photos([tmp_path / "photo"])) == [tmp_path / "photo"]
-
-
-def test_places_without_photos_are_told(tmp_path: Path) -> None:
-    with pytest.raises(PhotosError, match=r"There is no .*none, no .*gone\.jpg\. Accepted: photos, or folders"):
-        list(find_photos([tmp_path / "none", tmp_path, tmp_path / "gone.jpg"]))
-    with pytest.raises(PhotosError, match="holds no photo"):
-        list(find_photos([tmp_path]))
 
 
 def test_csv_has_a_row_for_every_photo(model: Model, answers: list[Answer], tmp_path: Path) -> None:
@@ -164,3 +143,32 @@ def test_doubts_are_columns_behind_the_others(tmp_path: Path) -> None:
     assert row["answer"] == "none of these"
     assert row["set"] == "a\\|b|c\\\\d|e"
     assert float(row["stranger"]) == 1.25
+
+
+def test_no_cell_of_a_csv_file_is_a_formula(model: Model, tmp_path: Path) -> None:
+    shares = np.array([0.2, 0.5, 0.3])
+    some = [
+        Answer("=HYPERLINK(1).jpg", shares, answer="椅子", set=("-a", "b")),
+        Answer("@a.jpg", None, "+wrong"),
+        Answer("plain, 'a'.jpg", shares, answer="椅子"),
+    ]
+    write_answers(tmp_path / "a.csv", model, some)
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["path"] for row in rows] == ["'=HYPERLINK(1).jpg", "'@a.jpg", "plain, 'a'.jpg"]
+    assert rows[0]["set"] == "'-a|b"
+    assert rows[1]["error"] == "'+wrong"
+    assert [from_spreadsheet(row["path"]) for row in rows] == [answer.path for answer in some]
+    write_answers(tmp_path / "a.jsonl", model, some)
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["path"] for line in lines] == [answer.path for answer in some], "JSON has it as it is"
+
+
+def test_nothing_printed_steers_the_terminal(model: Model, capsys: pytest.CaptureFixture[str]) -> None:
+    evil = Answer("a\x1b[31m\u202egpj\x9b.jpg", np.array([0.2, 0.5, 0.3]), answer="椅子")
+    print_answers(model, [evil], Shown())
+    print_answers(model, [evil], Shown(as_json=True))
+    for_people, for_machines = capsys.readouterr().out.splitlines()
+    assert for_people == "a\\x1b[31m\\u202egpj\\x9b.jpg: 椅子 50.0%"
+    assert for_machines.isprintable()
+    assert json.loads(for_machines)["path"] == evil.path

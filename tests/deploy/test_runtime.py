@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from drawn_model import drawn_model
+from drawn_model import pictures as drawn_pictures
 from onnx import TensorProto, helper, numpy_helper
-from tiny_model import CLASSES, Handed, doubting_model, tiny_model, with_passport
+from tiny_model import CLASSES, Handed, doubting_model, tiny_model, with_network, with_passport
 
 from photo_maker import noise, save
+from tellapart.deploy import runtime
 from tellapart.deploy.doubts import NONE, UNSURE
 from tellapart.deploy.runtime import KEY, Model, load
 from tellapart.errors import ModelFileError, OptionError, PhotosError
@@ -157,13 +160,14 @@ def test_an_onnx_file_of_others_is_refused(handed: Handed) -> None:
 
 
 def test_altered_weights_are_refused(handed: Handed) -> None:
-    model = onnx.load_from_string(handed.content)
-    for tensor in model.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if values.dtype == np.float32 and values.size > 100:
-            tensor.CopyFrom(numpy_helper.from_array(values[..., ::-1].copy() * 2, tensor.name))
+    def alter(model: Any) -> None:
+        for tensor in model.graph.initializer:
+            values = numpy_helper.to_array(tensor)
+            if values.dtype == np.float32 and values.size > 100:
+                tensor.CopyFrom(numpy_helper.from_array(values[..., ::-1].copy() * 2, tensor.name))
+
     with pytest.raises(ModelFileError, match=rf"does not answer its own golden photos.*{NEXT}"):
-        Model(model.SerializeToString(), "model.onnx")
+        Model(with_network(handed.content, alter), "model.onnx")
 
 
 def first_golden(passport: dict[str, Any], **fields: object) -> None:
@@ -238,6 +242,28 @@ def test_strangers_are_answered_with_none_of_these(handed: Handed) -> None:
         assert answer.answer == (NONE if score > 1 else top)
     plain = Model(handed.content, "model.onnx")
     assert model.predict_proba(handed.paths) == pytest.approx(plain.predict_proba(handed.paths), abs=1e-6)
+
+
+def test_a_heat_map_is_part_of_the_answer_where_it_is_asked_for() -> None:
+    model = Model(drawn_model(), "m")
+    some = drawn_pictures(3)
+    plain, hot = model.answer_pixels(some), model.answer_pixels(some, heat=True)
+    for without, answer in zip(plain, hot, strict=True):
+        assert without.heat is None
+        assert answer.heat is not None
+        assert answer.heat.shape == (8, 8)
+        assert answer.heat.min() >= 0
+        assert answer.probabilities == pytest.approx(without.probabilities, abs=1e-6)
+    (cold, *_) = Model(drawn_model(heat=False), "m").answer_pixels(some, heat=True)
+    assert cold.heat is None
+
+
+def test_a_file_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "LARGEST", 1000)
+    file = tmp_path / "model.onnx"
+    file.write_bytes(drawn_model())
+    with pytest.raises(ModelFileError, match="it is larger than"):
+        load(file)
 
 
 def test_a_wished_error_rate_makes_it_not_sure(handed: Handed) -> None:

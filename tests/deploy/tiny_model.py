@@ -16,7 +16,7 @@ import onnx
 from photo_maker import noise, photo, save
 from tellapart.deploy.doubts import doubts_of
 from tellapart.deploy.export import stamp
-from tellapart.deploy.runtime import KEY
+from tellapart.deploy.seal import KEY, sealed
 from tellapart.deploy.stranger_output import with_strangers
 from tellapart.evaluation.strangers import fit_strangers
 from tellapart.models.backend import keras
@@ -84,11 +84,22 @@ def doubting_model() -> Handed:
     return Handed(fitted, exported, stamp(exported, fitted, tiny.root, tiny.photos, facts), tiny.root, tiny.photos)
 
 
+def passport_of(content: bytes) -> dict[str, Any]:
+    """What a model file says of itself."""
+    (text,) = (entry.value for entry in onnx.load_from_string(content).metadata_props if entry.key == KEY)
+    passport: dict[str, Any] = json.loads(text)
+    return passport
+
+
 def with_passport(content: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
-    """A model file whose passport was changed by another hand."""
-    model = onnx.load_from_string(content)
-    (kept,) = (entry for entry in model.metadata_props if entry.key == KEY)
-    passport = json.loads(kept.value)
+    """A model file whose passport was changed by another hand, with a digest that fits."""
+    passport = passport_of(content)
     change(passport)
-    kept.value = json.dumps(passport)
-    return bytes(model.SerializeToString())
+    return sealed(content, passport)
+
+
+def with_network(content: bytes, change: Callable[[Any], object]) -> bytes:
+    """A model file whose network was changed by another hand, with a digest that fits."""
+    model = onnx.load_from_string(content)
+    change(model)
+    return sealed(model.SerializeToString(), passport_of(content))

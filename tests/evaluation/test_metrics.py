@@ -56,7 +56,7 @@ def test_scores_agree_with_scikit_learn(seed: int, n: int, n_classes: int) -> No
     assert found.accuracy == pytest.approx(accuracy_score(labels, predicted))
     assert found.log_loss == pytest.approx(log_loss(labels, exact, labels=numbers), rel=1e-4)
     assert found.macro_f1 == pytest.approx(
-        f1_score(labels, predicted, labels=numbers, average="macro", zero_division=0.0)
+        f1_score(labels, predicted, labels=np.unique(labels), average="macro", zero_division=0.0)
     )
     assert found.confusion == confusion_matrix(labels, predicted, labels=numbers).tolist()
     assert found.balanced_accuracy == pytest.approx(
@@ -119,6 +119,16 @@ def test_a_class_without_photos_in_a_draw_does_not_count_as_failed() -> None:
     probabilities = np.where(labels[:, np.newaxis] == [0, 1], 0.9, 0.1)
     probabilities[0] = [0.4, 0.6]
     assert test_score(labels, probabilities).balanced_accuracy_low > 0.8
+
+
+def test_a_class_without_any_photo_is_in_no_mean() -> None:
+    labels, shares = random_answers(3, 60, 3)
+    labels = labels % 2
+    assert (shares.argmax(axis=1) == 2).any(), "it was named all the same"
+    told = test_score(labels, shares)
+    predicted = shares.argmax(axis=1)
+    assert told.macro_f1 == pytest.approx(f1_score(labels, predicted, labels=[0, 1], average="macro"))
+    assert told.macro_f1_low < told.macro_f1 < told.macro_f1_high
 
 
 def test_the_calibration_error_of_a_calibrated_model_may_be_0() -> None:

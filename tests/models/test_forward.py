@@ -30,6 +30,19 @@ def test_a_batch_goes_through() -> None:
     assert (forward.inputs[0].name, forward.outputs[0].name) == ("photo", "probabilities")
 
 
+def test_outputs_are_given_by_name() -> None:
+    model = onnx.load_from_string(doubler())
+    model.graph.node.append(helper.make_node("Neg", ["probabilities"], ["less"]))
+    model.graph.output.append(helper.make_tensor_value_info("less", TensorProto.FLOAT, ["photos", 3]))
+    forward, batch = Forward(model.SerializeToString()), np.array([[1, 2, 3]])
+    assert {name: found.tolist() for name, found in forward.named_outputs(batch).items()} == {
+        "probabilities": [[2, 4, 6]],
+        "less": [[-2, -4, -6]],
+    }
+    assert list(forward.named_outputs(batch, ["less", "none of them"])) == ["less"]
+    assert forward(batch).tolist() == [[2, 4, 6]]
+
+
 def test_metadata_is_read() -> None:
     assert Forward(doubler()).metadata == {"note": "twice"}
 

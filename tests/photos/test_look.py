@@ -58,3 +58,13 @@ def test_a_photo_of_one_pixel_and_a_damaged_exif_are_measured(tmp_path: Path) ->
     assert look_of(save(noise(0, (1, 1)), tmp_path / "a.png")).sharpness == 0
     damaged = look_of(save(noise(0), tmp_path / "b.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\xff" + b"\xff" * 9))
     assert (damaged.orientation, damaged.camera) == (1, "")
+
+
+def test_colours(tmp_path: Path) -> None:
+    red, blue, grey = (
+        look_of(save(Image.new("RGB", (40, 30), colour), tmp_path / f"{number}.png"))
+        for number, colour in enumerate(((255, 0, 0), (0, 51, 102), (90, 90, 90)))
+    )
+    assert (red.colour, red.warmth) == pytest.approx((1.0, 1.0))
+    assert (blue.colour, blue.warmth) == pytest.approx((0.4, -0.4))
+    assert (grey.colour, grey.warmth) == (0.0, 0.0)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium, visit
 from fake_inside import build_inside
 from fake_run import ODD_CLASSES, build_run
 
+from browser import chromium, visit
 from tellapart.report import page as page_module
 from tellapart.report.inside_figures import inside_figures
 from tellapart.report.inside_page import about_inside

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium, visit
 from fake_inside import build_inside
 from fake_looks import write_looks
 from fake_map import build_map
 from fake_run import CLASSES, build_run, keep_recipes
 from test_findings import write as write_audit_json
 
+from browser import chromium, visit
 from tellapart.report.audit_page import write_audit_page
 from tellapart.report.page import write_report
 

@@ -1,8 +1,5 @@
 """Make a model file: the network in ONNX form, with all that is needed to use it inside."""
 
-import base64
-import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -11,9 +8,11 @@ from typing import Any, Final
 
 import numpy as np
 import onnx
-from PIL import Image
 
-from tellapart.deploy.runtime import FORMAT, KEY, STRANGER
+from tellapart.deploy.golden import as_golden
+from tellapart.deploy.names import HEAT, PROBABILITIES, STRANGER
+from tellapart.deploy.passport import FORMAT
+from tellapart.deploy.seal import sealed, without_output
 from tellapart.errors import TellapartError
 from tellapart.evaluation.calibration import FLOOR, scaled
 from tellapart.models.forward import BATCH, Forward
@@ -22,8 +21,11 @@ from tellapart.models.scratch import predict
 from tellapart.models.task import Fitted
 from tellapart.photos.batches import pixels_of
 from tellapart.photos.scan import Photo
+from tellapart.version import VERSION
+from tellapart.weights.pins import pins
 
 AGREEMENT: Final = 1e-4  # largest difference of a probability between Keras and the exported file
+_TOLD: Final = (PROBABILITIES, STRANGER)
 GOLDEN: Final = 3  # photos inside the file, with the answers that they must get
 
 
@@ -89,23 +91,23 @@ def answer_both(
     Raises:
         TellapartError: They differ by more than 1e-4: the export is wrong.
     """
-    forward = Forward(network)
+    forward = Forward(without_output(network, HEAT))
     told, difference = [], 0.0
     pictures = pixels_of(root, photos, fitted.spec)
     while some_pictures := list(islice(pictures, BATCH)):
         some = np.stack(some_pictures).astype(np.float32)
-        outputs = forward.all_outputs(some)
+        outputs = forward.named_outputs(some, _TOLD)
         trained = scaled(predict(fitted.network, some), temperature)
         # NumPy's maximum, unlike Python's, keeps a NaN.
-        difference = float(np.maximum(difference, np.abs(outputs[0] - trained).max()))
+        difference = float(np.maximum(difference, np.abs(outputs[PROBABILITIES] - trained).max()))
         told.append(outputs)
     if not difference <= AGREEMENT:
         raise TellapartError(
             f"{fitted.recipe}: the exported model differs from the trained one by {difference:.1e} "
             f"(accepted: {AGREEMENT:.0e}); it is not handed over."
         )
-    probabilities, *others = (np.concatenate(batches) for batches in zip(*told, strict=True))
-    return Answers(probabilities, difference, others[0] if others else None)
+    found = {name: np.concatenate([outputs[name] for outputs in told]) for name in told[0]}
+    return Answers(found[PROBABILITIES], difference, found.get(STRANGER))
 
 
 def stamp(network: bytes, fitted: Fitted, root: Path, golden: Sequence[Photo], facts: dict[str, Any]) -> bytes:
@@ -122,29 +124,28 @@ def stamp(network: bytes, fitted: Fitted, root: Path, golden: Sequence[Photo], f
         The bytes of the model file.
     """
     pictures = list(pixels_of(root, golden[:GOLDEN], fitted.spec))
-    outputs = Forward(network).all_outputs(np.stack(pictures))
+    outputs = Forward(network).named_outputs(np.stack(pictures), _TOLD)
+    answers = [{name: output[number] for name, output in outputs.items()} for number in range(len(pictures))]
     passport = {
         "format": FORMAT,
+        "made_by": f"tellapart {VERSION}",
         "recipe": fitted.recipe,
         "backbone": fitted.backbone,
+        "backbone_licence": licence_of(fitted.backbone),
         "pixels": fitted.spec.as_dict(),
         "temperature": 1.0,
         **facts,
-        "golden": [
-            {"png": _png(picture), **_expected(*answers)} for picture, *answers in zip(pictures, *outputs, strict=True)
-        ],
+        "golden": [as_golden(*pair, facts["classes"]) for pair in zip(pictures, answers, strict=True)],
     }
-    model = onnx.load_from_string(network)
-    onnx.helper.set_model_props(model, {KEY: json.dumps(passport, ensure_ascii=False, sort_keys=True)})
-    return bytes(model.SerializeToString(deterministic=True))
+    return sealed(network, passport)
 
 
-def _expected(probabilities: np.ndarray, stranger: float | None = None) -> dict[str, Any]:
-    told = {} if stranger is None else {STRANGER: round(float(stranger), 6)}
-    return {"probabilities": [round(float(share), 6) for share in probabilities], **told}
+def licence_of(backbone: str | None) -> dict[str, str | None] | None:
+    """Licence and source of a backbone's weights, as they are offered; None where there is no backbone.
 
-
-def _png(picture: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG")
-    return base64.b64encode(buffer.getvalue()).decode()
+    Of a preset from a hub nothing is known here: its licence is None and its source its name.
+    """
+    if backbone is None:
+        return None
+    pin = pins().get(backbone)
+    return {"licence": pin.licence, "source": pin.source} if pin else {"licence": None, "source": backbone}

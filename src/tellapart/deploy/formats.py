@@ -8,12 +8,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from tellapart.deploy.runtime import PROBABILITIES, Model
+from tellapart.deploy.runtime import HEAT, PROBABILITIES, Model
+from tellapart.deploy.seal import without_output
 from tellapart.errors import MissingExtraError, OptionError, RunFolderError, UnknownNameError
 from tellapart.models.forward import Forward, Run
 
 INT8: Final = "onnx-int8"
-_KEPT: Final = "strangers, rejection, prediction sets and golden photos"
+_KEPT: Final = "heat maps, strangers, rejection, prediction sets and golden photos"
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def _write_onnx(source: Source, path: Path) -> None:
 
 def open_onnx(path: Path) -> Run:
     """Run an ONNX file on ONNX Runtime, without a look at what it says of itself."""
-    forward = Forward(path.read_bytes())
+    forward = Forward(without_output(path.read_bytes(), HEAT))
     return lambda pictures: forward.named_outputs(pictures)[PROBABILITIES]
 
 
@@ -152,7 +153,7 @@ def _write_openvino(source: Source, path: Path) -> None:
     import openvino
 
     # Core reads ONNX as openvino.convert_model does, without that function's telemetry.
-    network = openvino.Core().read_model(source.model.content)
+    network = openvino.Core().read_model(without_output(source.model.content, HEAT))
     # Halved weights are the default there; they would be another model than the one that was scored.
     openvino.save_model(network, str(path / "model.xml"), compress_to_fp16=False)
 
@@ -177,7 +178,7 @@ FORMATS: Final[Mapping[str, Format]] = {
             "openvino",
             "openvino",
             "openvino",
-            "rejection, prediction sets and golden photos",
+            "heat maps, rejection, prediction sets and golden photos",
             _write_openvino,
             _open_openvino,
         ),

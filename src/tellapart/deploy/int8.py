@@ -1,8 +1,5 @@
 """A model file of 8 bits: quantised, what was fitted on validation fitted anew, and judged by what it costs."""
 
-import base64
-import io
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,10 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 import onnx
-from PIL import Image
 
+from tellapart.deploy.golden import TOLERANCE, as_golden
 from tellapart.deploy.quantise import SAMPLE, WEIGHT_BITS, quantise
-from tellapart.deploy.runtime import KEY, PROBABILITIES, STRANGER, TOLERANCE, Model
+from tellapart.deploy.runtime import HEAT, PROBABILITIES, STRANGER, Model
+from tellapart.deploy.seal import sealed, without_output
 from tellapart.evaluation.conformal import fit_conformal
 from tellapart.evaluation.intervals import mean_difference
 from tellapart.evaluation.metrics import score, test_score
@@ -76,14 +74,18 @@ def int8_file(model: Model, sample: np.ndarray, valid: Shown, test: Shown | None
         name: cost(part, before[name][PROBABILITIES], after[name][PROBABILITIES])
         for name, part in _parts(valid, test).items()
     }
-    how = {"sample": len(sample), "ranges": "smallest and largest", "weight_bits": WEIGHT_BITS, "activation_bits": 8}
+    how = {
+        "sample": len(sample),
+        "ranges": "smallest and largest",
+        "weight_bits": WEIGHT_BITS,
+        "activation_bits": 8,
+        "test_scores_of": "float32" if test is None else "int8",
+    }
     passport = _passport(model, network, valid, after["valid"]) | {"quantisation": how}
     passport["scores"] = _scores(model, valid, test, after)
-    stamped = onnx.load_from_string(network)
-    onnx.helper.set_model_props(stamped, {KEY: json.dumps(passport, ensure_ascii=False, sort_keys=True)})
     accepted = costs["valid"]["difference"] >= -MOST
     return Int8(
-        bytes(stamped.SerializeToString(deterministic=True)),
+        sealed(network, passport),
         {"how": how, **costs},
         accepted,
         _why(costs["valid"], accepted=accepted),
@@ -100,8 +102,8 @@ def sample_of(labels: np.ndarray, seed: int, n: int = SAMPLE) -> np.ndarray:
 
 
 def outputs_of(content: bytes, pictures: np.ndarray) -> dict[str, np.ndarray]:
-    """Every output of a network for photos, some at a time."""
-    forward = Forward(content)
+    """The outputs of a network for photos, some at a time; but for the heat maps, which take longer than all others."""
+    forward = Forward(without_output(content, HEAT))
     some = [forward.named_outputs(pictures[start : start + BATCH]) for start in range(0, len(pictures), BATCH)]
     return {name: np.concatenate([one[name] for one in some]) for name in some[0]}
 
@@ -134,7 +136,8 @@ def unsteadiness(network: bytes, pictures: np.ndarray) -> np.ndarray:
 
     The kernels of 8 bits are held against the same network reckoned in float32, operator by operator.
     """
-    sessions = [runtime_session(network, optimised=optimised) for optimised in (True, False)]
+    content = without_output(network, HEAT)
+    sessions = [runtime_session(content, optimised=optimised) for optimised in (True, False)]
     names = [end.name for end in sessions[0].get_outputs() if end.name in {PROBABILITIES, STRANGER}]
     found = []
     for start in range(0, len(pictures), BATCH):
@@ -177,7 +180,9 @@ def _passport(model: Model, network: bytes, valid: Shown, outputs: Mapping[str, 
     if passport.get("stranger") and STRANGER in outputs:
         passport["stranger"] = {**passport["stranger"], "n": len(valid.labels)}
     places = golden_places(valid.labels, unsteadiness(network, valid.pictures))
-    passport["golden"] = [_golden_photo(valid.pictures[at], {n: o[at] for n, o in outputs.items()}) for at in places]
+    answers = [{name: output[at] for name, output in outputs.items()} for at in places]
+    pictures = (valid.pictures[at] for at in places)
+    passport["golden"] = [as_golden(*pair, model.classes) for pair in zip(pictures, answers, strict=True)]
     return passport
 
 
@@ -195,25 +200,15 @@ def golden_places(labels: np.ndarray, unsteady: np.ndarray) -> list[int]:
     return [place for place in ranked if unsteady[place] <= STEADY][:GOLDEN] or order[:1]
 
 
-def _golden_photo(picture: np.ndarray, outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG")
-    told: dict[str, Any] = {"png": base64.b64encode(buffer.getvalue()).decode()}
-    told[PROBABILITIES] = [round(float(share), 6) for share in outputs[PROBABILITIES]]
-    if STRANGER in outputs:
-        told[STRANGER] = round(float(outputs[STRANGER]), 6)
-    return told
-
-
 def _scores(
     model: Model, valid: Shown, test: Shown | None, outputs: Mapping[str, Mapping[str, np.ndarray]]
 ) -> dict[str, Any]:
-    """Its own scores; without test photos those of the model in float32, and that it says so."""
+    """Its own scores; without test photos those of the model in float32 (`quantisation` says which they are)."""
     own = {"valid": asdict(score(valid.labels, outputs["valid"][PROBABILITIES]))}
     if test is not None:
         shares = outputs["test"][PROBABILITIES]
-        return {**own, "test": asdict(test_score(test.labels, shares, test.groups)), "test_of": "int8"}
-    return {**own, "test": (model.passport.get("scores") or {}).get("test"), "test_of": "float32"}
+        return {**own, "test": asdict(test_score(test.labels, shares, test.groups))}
+    return {**own, "test": (model.passport.get("scores") or {}).get("test")}
 
 
 def _why(told: Mapping[str, Any], *, accepted: bool) -> str:

@@ -1,10 +1,8 @@
-"""Answers for many photos: found, printed, written; in constant memory."""
+"""Answers for many photos: printed, written; in constant memory."""
 
-import csv
 import json
-import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -13,34 +11,9 @@ import numpy as np
 
 from tellapart.deploy.doubts import NONE, UNSURE
 from tellapart.deploy.runtime import Answer, Model
-from tellapart.errors import OptionError, PhotosError
+from tellapart.errors import OptionError
 from tellapart.files import whole_file
-from tellapart.photos.decode import SUFFIXES
-
-
-def find_photos(places: Sequence[Path]) -> Iterator[Path]:
-    """Yield the photos named, and those inside the folders named.
-
-    Raises:
-        PhotosError: A place does not exist, or a folder holds no photo.
-    """
-    missing = [str(place) for place in places if not place.exists()]
-    if missing:
-        raise PhotosError(f"There is no {', no '.join(missing)}. Accepted: photos, or folders of photos.")
-    for place in places:
-        if not place.is_dir():
-            yield place
-            continue
-        found = 0
-        for folder, folders, names in os.walk(place):
-            folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
-            for name in sorted(names):
-                path = Path(folder) / name
-                if path.suffix.lower() in SUFFIXES and not name.startswith("."):
-                    found += 1
-                    yield path
-        if not found:
-            raise PhotosError(f"{place} holds no photo. Accepted: JPEG, PNG, WebP, BMP, GIF, TIFF.")
+from tellapart.plain_text import csv_line, for_terminal, json_for_terminal
 
 
 @dataclass(frozen=True)
@@ -75,11 +48,15 @@ def print_answers(model: Model, answers: Iterable[Answer], shown: Shown) -> int:
     for answer in answers:
         n_errors += answer.probabilities is None
         sys.stdout.write(_shown(model, answer, shown) + "\n")
+    sys.stdout.flush()  # a reader that went away is met here, not when Python ends
     return n_errors
 
 
 def write_answers(out: Path, model: Model, answers: Iterable[Answer]) -> int:
     """Write all answers to a .csv or .jsonl file, whole.
+
+    A text of a CSV file that a spreadsheet would take for a formula has an apostrophe
+    before it (`plain_text.from_spreadsheet` takes it off); JSON has every text as it is.
 
     Returns:
         How many photos could not be read.
@@ -114,16 +91,16 @@ def _write_jsonl(file: IO[str], model: Model, answers: Iterable[Answer]) -> int:
 
 def _write_csv(file: IO[str], model: Model, answers: Iterable[Answer]) -> int:
     n_errors = 0
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["path", "predicted", *model.classes, "error", "answer", "set", "stranger"])
+    file.write(csv_line(["path", "predicted", *model.classes, "error", "answer", "set", "stranger"]))
     for answer in answers:
         if answer.probabilities is None:
             n_errors += 1
-            writer.writerow([answer.path, "", *("" for _ in model.classes), answer.error, "", "", ""])
+            cells = [answer.path, "", *("" for _ in model.classes), answer.error, "", "", ""]
         else:
             shares = [f"{share:.6g}" for share in answer.probabilities]
             predicted = _predicted(model, answer.probabilities)
-            writer.writerow([answer.path, predicted, *shares, "", answer.answer, _joined(answer), _strange(answer)])
+            cells = [answer.path, predicted, *shares, "", answer.answer, _joined(answer), _strange(answer)]
+        file.write(csv_line(cells))
     return n_errors
 
 
@@ -142,8 +119,8 @@ def _strange(answer: Answer) -> str:
 
 def _shown(model: Model, answer: Answer, shown: Shown) -> str:
     if shown.as_json:
-        return json.dumps(as_record(model, answer), ensure_ascii=False)
-    return _line(model, answer, shown.top, sets=shown.sets)
+        return json_for_terminal(json.dumps(as_record(model, answer), ensure_ascii=False))
+    return for_terminal(_line(model, answer, shown.top, sets=shown.sets))
 
 
 def _line(model: Model, answer: Answer, top: int, *, sets: bool) -> str:

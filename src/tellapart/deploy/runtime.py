@@ -1,32 +1,34 @@
 """Run a model file: ONNX Runtime, NumPy and Pillow, no training framework."""
 
-import base64
-import io
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from os import PathLike, cpu_count
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 import numpy as np
-from PIL import Image
 
+from tellapart.deploy import names, passport, seal
 from tellapart.deploy.doubts import Doubts
+from tellapart.deploy.golden import prove, read_golden
+from tellapart.deploy.memory_limit import at_most_more
+from tellapart.deploy.onnx_messages import read_model
+from tellapart.deploy.structure import LARGEST, check_ends, check_structure
 from tellapart.errors import ModelFileError, PhotosError, UnreadablePhotoError
 from tellapart.models.forward import BATCH, Forward
 from tellapart.photos.decode import decode
 from tellapart.photos.pixels import PixelSpec, to_pixels
 
-FORMAT: Final = 1
-KEY: Final = "tellapart"
-PROBABILITIES: Final = "probabilities"  # the first output
-STRANGER: Final = "stranger"  # an output: how strange a photo is
-HEAT: Final = "heat"  # an output: which places of a photo speak for its most probable class
-# Kernels differ from processor to processor in the last digits; a wrong model differs by far more.
-TOLERANCE: Final = 2e-3
-_STRANGER_TOLERANCE: Final = 2e-2  # of a distance in hundreds of directions
+FORMAT: Final = passport.FORMAT
+KEY: Final = seal.KEY
+PROBABILITIES: Final = names.PROBABILITIES  # the first output
+STRANGER: Final = names.STRANGER  # an output: how strange a photo is
+HEAT: Final = names.HEAT  # an output: which places of a photo speak for its most probable class
+_ROOM: Final = 2 << 30  # bytes that opening a file may take, beside
+_TIMES: Final = 8  # as many as the file has
+_NO_MEMORY: Final = ("Failed to allocate memory", "bad allocation", "bad_alloc")
 _NEXT: Final = "Next: give the model.onnx of a run folder."
 
 
@@ -67,19 +69,18 @@ class Model:
 
     def __init__(self, content: bytes, name: str) -> None:
         self._source = content, name
-        self._forward = _open(content, name)
-        self.passport = _passport(self._forward, name)
+        self.passport = _checked(content, name)
         try:
             self.classes: tuple[str, ...] = tuple(self.passport["classes"])
             self.spec = PixelSpec.from_dict(self.passport["pixels"])
             self.doubts = Doubts.from_passport(self.passport)
-            self._check(name)
-        except ModelFileError:
-            raise
         except Exception as problem:  # what was written into the file by another hand can be wrong in any way
-            raise ModelFileError(
-                f"{name} is damaged or was altered ({type(problem).__name__} in what it says of itself). {_NEXT}"
-            ) from problem
+            raise _altered(name, f"{type(problem).__name__} in what it says of itself") from problem
+        with at_most_more(_ROOM + _TIMES * len(content)):
+            self._forward = _open(content, name)
+            self._check(name)
+        self._with_heat: Forward | None = None
+        self._opening = Lock()
 
     def __reduce__(self) -> tuple[type["Model"], tuple[bytes, str]]:
         """Copies and worker processes load the file anew, with all its checks."""
@@ -139,10 +140,10 @@ class Model:
             threshold: The confidence from which on it answers, of `threshold`.
             heat: Whether the heat map is wanted as well.
         """
-        outputs = self._forward.named_outputs(pictures)
+        outputs = (self._forward_with_heat() if heat else self._forward).named_outputs(pictures)
         probabilities, nothing = outputs[PROBABILITIES], [None] * len(pictures)
         strangers = outputs[STRANGER].tolist() if STRANGER in outputs else nothing
-        maps = outputs[HEAT] if heat and HEAT in outputs else nothing
+        maps = outputs.get(HEAT, nothing)
         sets = self.doubts.sets(probabilities)
         answers = []
         for place, (shares, stranger, hot) in enumerate(zip(probabilities, strangers, maps, strict=True)):
@@ -176,27 +177,28 @@ class Model:
         except UnreadablePhotoError as problem:
             return str(problem)
 
-    def _check(self, name: str) -> None:
-        """Compare shapes with the class list, and golden photos with their answers."""
-        outputs = self._forward.outputs[0].shape[-1]
-        if outputs != len(self.classes):
-            raise ModelFileError(f"{name} has {outputs} outputs for {len(self.classes)} classes. {_NEXT}")
-        if not self.passport["golden"]:
-            raise ModelFileError(f"{name} holds no golden photos to prove itself on; it was altered. {_NEXT}")
-        for golden in self.passport["golden"]:
-            with Image.open(io.BytesIO(base64.b64decode(golden["png"])), formats=("PNG",)) as image:
-                picture = np.asarray(image.convert("RGB"))
-            if not self._proves_itself(picture, golden):
-                raise ModelFileError(
-                    f"{name} does not answer its own golden photos as it should; it is damaged or was altered. {_NEXT}"
-                )
+    def _forward_with_heat(self) -> Forward:
+        """The network with the way back in it, opened when it is first asked for: it costs time in each answer."""
+        with self._opening:
+            if self._with_heat is None:
+                self._with_heat = Forward(self.content)
+            return self._with_heat
 
-    def _proves_itself(self, picture: np.ndarray, golden: dict[str, Any]) -> bool:
-        found = {name: output[0] for name, output in self._forward.named_outputs(picture[np.newaxis]).items()}
-        right = np.abs(found[PROBABILITIES] - np.array(golden["probabilities"])).max() <= TOLERANCE
-        if STRANGER not in golden and STRANGER not in found:
-            return bool(right)
-        return bool(right and abs(found[STRANGER] - golden[STRANGER]) <= _STRANGER_TOLERANCE)
+    def _check(self, name: str) -> None:
+        """Hold the answers to golden photos against those that the file says they get."""
+        tells = any(output.name == STRANGER for output in self._forward.outputs)
+        try:
+            golden = read_golden(self.passport, self.spec.size, tells_strangers=tells)
+        except Exception as problem:
+            raise _altered(name, problem) from problem
+        try:
+            right = prove(self._forward.named_outputs, golden)
+        except Exception as problem:  # as in `_open`
+            raise _not_run(name, problem) from problem
+        if not right:
+            raise ModelFileError(
+                f"{name} does not answer its own golden photos as it should; it is damaged or was altered. {_NEXT}"
+            )
 
 
 def load(path: str | PathLike[str]) -> Model:
@@ -209,31 +211,54 @@ def load(path: str | PathLike[str]) -> Model:
     if file.is_dir():
         file = file / "model.onnx"
     try:
-        content = file.read_bytes()
+        with file.open("rb") as opened:
+            content = opened.read(LARGEST + 1)
     except OSError as problem:
         reason = (problem.strerror or str(problem)).lower()
         raise ModelFileError(f"{file} cannot be read: {reason}. {_NEXT}") from problem
     return Model(content, str(file))
 
 
+def _checked(content: bytes, name: str) -> dict[str, Any]:
+    """Check a file by its bytes alone, and give what it says of itself."""
+    try:
+        if len(content) > LARGEST:
+            raise ValueError(f"it is larger than {LARGEST >> 30} GB")
+        model = read_model(content)
+        check_structure(model)
+    except Exception as problem:
+        raise _not_run(name, problem) from problem
+    try:
+        told = passport.read_passport(model)
+        passport.check_passport(told, content)
+        check_ends(model, int(told["pixels"]["size"]), len(told["classes"]))
+    except passport.StrangeFileError as problem:
+        raise ModelFileError(f"{name} is an ONNX file, but not one of Tellapart's. {_NEXT}") from problem
+    except passport.VersionError as problem:
+        raise ModelFileError(f"{name} was made by another version of Tellapart, or is damaged. {_NEXT}") from problem
+    except Exception as problem:
+        raise _altered(name, problem) from problem
+    return told
+
+
 def _open(content: bytes, name: str) -> Forward:
     try:
-        return Forward(content)
+        return Forward(seal.without_output(content, HEAT))
     except Exception as problem:  # the runtime has a class of its own for each way to be wrong
-        reason = " ".join(str(problem).split())[:160]
-        raise ModelFileError(f"{name} is not a model that can be run ({reason}). {_NEXT}") from problem
+        raise _not_run(name, problem) from problem
 
 
-def _passport(forward: Forward, name: str) -> dict[str, Any]:
-    text = forward.metadata.get(KEY)
-    if text is None:
-        raise ModelFileError(f"{name} is an ONNX file, but not one of Tellapart's. {_NEXT}")
-    try:
-        passport: dict[str, Any] = json.loads(text)
-        supported = passport["format"] == FORMAT
-        complete = {"classes", "pixels", "golden"} <= set(passport)
-    except (ValueError, KeyError, TypeError):
-        supported = complete = False
-    if not (supported and complete):
-        raise ModelFileError(f"{name} was made by another version of Tellapart, or is damaged. {_NEXT}")
-    return passport
+def _not_run(name: str, problem: Exception) -> ModelFileError:
+    return ModelFileError(f"{name} is not a model that can be run ({_line(problem)}). {_NEXT}")
+
+
+def _altered(name: str, why: object) -> ModelFileError:
+    return ModelFileError(f"{name} is damaged or was altered ({_line(why)}). {_NEXT}")
+
+
+def _line(problem: object) -> str:
+    """A problem as part of one line."""
+    told = " ".join(str(problem).split())
+    if any(sign in told for sign in _NO_MEMORY) or isinstance(problem, MemoryError):
+        return f"it takes more than {_ROOM >> 30} GB of memory"
+    return told[:160] or type(problem).__name__

@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 
-from tellapart.deploy.runtime import STRANGER
+from tellapart.deploy.names import STRANGER
 from tellapart.evaluation.strangers import Strangers, fit_strangers
 from tellapart.models.onnx_export import FEATURES
 from tellapart.models.task import Fitted

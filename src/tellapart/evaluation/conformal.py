@@ -78,8 +78,18 @@ def conformal(valid: Answered, test: Answered, groups: np.ndarray | None = None)
         `level`, `quantile`, `n` as fitted; on test `coverage`, the share of photos whose set holds the right
         class, with its interval; `mean_size`; and `sizes`, the photos with a set of 1, 2, ... classes.
     """
+    return coverage_of(fit_conformal(*valid), test, groups)
+
+
+def coverage_of(fitted: Conformal, test: Answered, groups: np.ndarray | None = None) -> dict[str, Any]:
+    """What `conformal` gives, for sets that are fitted already.
+
+    Args:
+        fitted: Such as a model file holds.
+        test: Class numbers and probabilities of the photos.
+        groups: The group of each, (photos,).
+    """
     labels, probabilities = test
-    fitted = fit_conformal(*valid)
     sets = fitted.sets(probabilities)
     held, sizes = sets[np.arange(len(labels)), labels], sets.sum(axis=1)
     low, high = accuracy_interval(held, groups)

@@ -49,7 +49,8 @@ class TestScore(Score):
     photos add to it, so that it may lie below the error itself, and which begins at
     0 where a calibrated model may show as much. It is known to be too short (about
     90 % instead of 95) for models whose probabilities are clearly wrong. All count
-    groups of copies as what they are.
+    groups of copies as what they are. Macro F1 and balanced accuracy are means over
+    the classes that there are photos of.
     """
 
     __test__ = False  # its name makes pytest look for tests in it
@@ -148,7 +149,7 @@ def test_score(
         plain.n,
         plain.accuracy,
         plain.log_loss,
-        macro_f1=float(f1_score(labels, predicted, labels=numbers, average="macro", zero_division=0.0)),
+        macro_f1=float(f1_score(labels, predicted, labels=np.unique(labels), average="macro", zero_division=0.0)),
         ece=expected_calibration_error(labels, probabilities),
         confusion=confusion.tolist(),
         balanced_accuracy=float((confusion.diagonal()[there] / photos_of_class[there]).mean()),
@@ -181,7 +182,7 @@ def _bootstrapped(
     labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray | None, accuracy: tuple[float, float]
 ) -> dict[str, tuple[float, float]]:
     """The 95 % intervals of all scores but accuracy, by name."""
-    n_classes = probabilities.shape[1]
+    n_classes = len(np.unique(labels))
     sums = by_group(_sums(labels, probabilities), groups)
     total = sums.sum(axis=0)
     now, drawn = _scores(total, n_classes), _scores(resampled(sums), n_classes)
@@ -264,7 +265,8 @@ def _may_be_calibrated(ece: float, probabilities: np.ndarray, groups: np.ndarray
 def _sums(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """What each photo adds to the scores: 1; of its class hit, there, said; of its bin, right less confidence."""
     each = np.arange(len(labels))
-    classes = np.eye(probabilities.shape[1])
+    # A class without any photo has no recall, and is not to be 0 in a mean because it was named once.
+    classes = np.eye(probabilities.shape[1])[:, np.unique(labels)]
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     right = predicted == labels
     gaps = np.zeros((len(labels), BINS))

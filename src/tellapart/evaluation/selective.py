@@ -119,7 +119,17 @@ def rejection(valid: Answered, test: Answered, groups: np.ndarray | None = None)
         `wished`: for 1 %, 5 % and 10 % the threshold (None where validation cannot promise that), and what
         it gives on test.
     """
-    thresholds = fit_thresholds(*valid)
+    return rejection_at(fit_thresholds(*valid), test, groups)
+
+
+def rejection_at(thresholds: Thresholds, test: Answered, groups: np.ndarray | None = None) -> dict[str, Any]:
+    """What `rejection` gives, for thresholds that are known already.
+
+    Args:
+        thresholds: Such as a model file holds.
+        test: Class numbers and probabilities of the photos.
+        groups: The group of each, (photos,).
+    """
     return {
         "n_valid": thresholds.n,
         "n": len(test[0]),

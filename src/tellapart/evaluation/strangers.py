@@ -127,8 +127,19 @@ def false_alarms(
     told = as_passport(strangers)
     if strangers is None or scores is None:
         return told
-    alarms = scores > told["threshold"]
-    return {**told, **_share(int(alarms.sum()), len(alarms), effective_number(alarms, groups))}
+    return {**told, **alarms(scores, told["threshold"], groups)}
+
+
+def alarms(scores: np.ndarray, threshold: float, groups: np.ndarray | None = None) -> dict[str, Any]:
+    """The share of photos that are called strangers, with its 95 % interval.
+
+    Args:
+        scores: How strange each photo is, (photos,).
+        threshold: Over it a photo is a stranger.
+        groups: The group of each photo, (photos,).
+    """
+    called = scores > threshold
+    return _share(int(called.sum()), len(called), effective_number(called, groups))
 
 
 def false_alarms_in_rounds(told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Each reads one block of the network: its activation maps A (h, w, channels), and
 gradient G of the class's score by them. They differ in how G weighs the channels.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -77,11 +78,20 @@ def block_of(network: "Network") -> str:
     """
     if not network.blocks:
         raise OptionError(f"This model ({network.recipe}) has no activation maps to read. Next: --method occlusion")
-    if network.backbone is None:
-        for block in reversed(network.blocks):
-            if _CELL * min(network.shape_of(block)[:2]) >= network.spec.size:
-                return block
-    return network.blocks[-1]
+    shapes = [network.shape_of(block) for block in network.blocks]
+    return network.blocks[place_of_block(shapes, network.spec.size, network.backbone)]
+
+
+def place_of_block(shapes: Sequence[tuple[int, int, int]], size: int, backbone: str | None) -> int:
+    """The place of that block among those of a network.
+
+    Args:
+        shapes: Rows, columns and channels of each block's maps; one at least.
+        size: Of the photo, in pixels.
+        backbone: Its name; None where the network is from scratch.
+    """
+    fine = [place for place, (rows, columns, _) in enumerate(shapes) if _CELL * min(rows, columns) >= size]
+    return fine[-1] if fine and backbone is None else len(shapes) - 1
 
 
 def _maps_and_gradient(

@@ -27,17 +27,26 @@ class Forward:
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Run one batch; float32 in, float32 out, photos along the first axis; the first output alone."""
-        return self.all_outputs(batch)[0]
+        (found,) = self.named_outputs(batch, [self.outputs[0].name]).values()
+        return found
 
     def all_outputs(self, batch: np.ndarray) -> list[np.ndarray]:
         """Run one batch and give every output, in the order of the file."""
         found = self._session.run(None, {self.inputs[0].name: batch.astype(np.float32, copy=False)})
         return [np.asarray(output) for output in found]
 
-    def named_outputs(self, batch: np.ndarray) -> dict[str, np.ndarray]:
-        """Run one batch and give every output by its name."""
-        names = (output.name for output in self.outputs)
-        return dict(zip(names, self.all_outputs(batch), strict=True))
+    def named_outputs(self, batch: np.ndarray, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+        """Run one batch and give outputs by their names.
+
+        Args:
+            batch: Photos along the first axis.
+            names: Which outputs; those that the network does not have are left out. By default all of them.
+                ONNX Runtime computes the others all the same (docs/LOG.md); a graph without them does not.
+        """
+        wanted = None if names is None else set(names)
+        asked = [output.name for output in self.outputs if wanted is None or output.name in wanted]
+        found = self._session.run(asked, {self.inputs[0].name: batch.astype(np.float32, copy=False)})
+        return {name: np.asarray(output) for name, output in zip(asked, found, strict=True)}
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -53,7 +62,7 @@ def runtime_session(model: bytes, *, optimised: bool = True) -> Any:
         optimised: False opens it faster and runs it slower.
     """
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what goes wrong is raised, and need not be printed as well
     if not optimised:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     # Without this, external data is looked for in the working directory.

@@ -44,15 +44,27 @@ def decode(source: Path | bytes) -> Image.Image:
         UnreadablePhotoError: The file is missing, empty, damaged, truncated, of
             another format, or over 50 megapixels.
     """
-    content = source if isinstance(source, bytes) else read(source)
+    return decode_bytes(source if isinstance(source, bytes) else read(source), megapixels=MEGAPIXELS)
+
+
+def decode_bytes(content: bytes, *, megapixels: float = MEGAPIXELS) -> Image.Image:
+    """Decode the bytes of a photo as `decode` does, with a limit of one's own.
+
+    Args:
+        content: A whole file.
+        megapixels: How large the photo may be; it is read from the header, before anything is decoded.
+
+    Raises:
+        UnreadablePhotoError: As for `decode`.
+    """
     if not content:
         raise UnreadablePhotoError("the file is empty")
     try:
-        return _decode(content)
+        return _decode(content, megapixels)
     except UnreadablePhotoError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as problem:
-        raise UnreadablePhotoError(f"larger than {MEGAPIXELS} megapixels") from problem
+        raise UnreadablePhotoError(f"larger than {megapixels:g} megapixels") from problem
     except Exception as problem:
         # Pillow's readers meet hostile bytes with nearly any exception (struct.error,
         # KeyError, ZeroDivisionError, MemoryError); each means "cannot be read".
@@ -77,15 +89,15 @@ def read(path: Path) -> bytes:
         raise UnreadablePhotoError((problem.strerror or str(problem)).lower()) from problem
 
 
-def _decode(content: bytes) -> Image.Image:
+def _decode(content: bytes, megapixels: float) -> Image.Image:
     try:
         image: Image.Image = Image.open(io.BytesIO(content), formats=FORMATS)
     except UnidentifiedImageError:
         raise UnreadablePhotoError(f"not a photo in an accepted format ({', '.join(FORMATS)})") from None
     with image:
         pixels = image.width * image.height
-        if pixels > MEGAPIXELS * 1_000_000:
-            raise UnreadablePhotoError(f"{pixels / 1e6:.0f} megapixels; at most {MEGAPIXELS} are accepted")
+        if pixels > megapixels * 1_000_000:
+            raise UnreadablePhotoError(f"{pixels / 1e6:.0f} megapixels; at most {megapixels:g} are accepted")
         if image.format == "PNG":
             # Pillow decodes picture data without looking at its checksums.
             Image.open(io.BytesIO(content), formats=("PNG",)).verify()

@@ -37,6 +37,8 @@ class Look:
         brightest: Their 90th percentile, 0 to 1.
         sharpness: Variance of the Laplacian, grey values 0 to 255, longest side at most 256 pixels.
         thumbnail: Shape (64, 64), uint8, grey, the whole photo squashed.
+        colour: Mean distance between the strongest and the weakest of red, green and blue, 0 (grey) to 1.
+        warmth: Mean of red less blue, -1 (blue) to 1 (red).
     """
 
     format: str
@@ -51,6 +53,8 @@ class Look:
     brightest: float
     sharpness: float
     thumbnail: np.ndarray
+    colour: float = 0.0
+    warmth: float = 0.0
 
 
 def measure(content: bytes, picture: Image.Image) -> Look:
@@ -66,6 +70,7 @@ def measure(content: bytes, picture: Image.Image) -> Look:
     values = np.asarray(small, dtype=np.float32)
     darkest, brightest = np.percentile(values, (10, 90)) / 255.0
     kind, orientation, camera, tables = _header(content)
+    colours = np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BOX), dtype=np.float32) / 255.0
     return Look(
         format=kind,
         orientation=orientation,
@@ -79,6 +84,8 @@ def measure(content: bytes, picture: Image.Image) -> Look:
         brightest=float(brightest),
         sharpness=_sharpness(values),
         thumbnail=np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=None), dtype=np.uint8),
+        colour=float((colours.max(axis=2) - colours.min(axis=2)).mean()),
+        warmth=float((colours[..., 0] - colours[..., 2]).mean()),
     )
 
 

@@ -124,15 +124,16 @@ def digest_of_pixels(picture: Image.Image) -> str:
     return hashlib.sha256(f"{picture.size}".encode() + picture.tobytes()).hexdigest()
 
 
-def scan(source: Path, progress: Progress | None = None) -> Photos:
+def scan(source: Path, progress: Progress | None = None, *, classes: int = 2) -> Photos:
     """Find and open every photo of a source.
 
     Args:
         source: A folder of class folders, a CSV table, or an `imagefolder`.
         progress: Where to tell how far it is.
+        classes: How many there must be: two to learn from, one to be evaluated on.
 
     Raises:
-        PhotosError: No usable source, no readable photo, or fewer than two classes.
+        PhotosError: No usable source, no readable photo, or too few classes.
     """
     listing = list_photos(source)
     seen = track(
@@ -152,7 +153,7 @@ def scan(source: Path, progress: Progress | None = None) -> Photos:
         else:
             skipped.append(LeftOut(found.path, "not a photo"))
     photos = Photos(listing.root, tuple(sorted(items, key=_by_path)), tuple(excluded), tuple(skipped))
-    _check(source, photos)
+    _check(source, photos, classes)
     return photos
 
 
@@ -197,7 +198,7 @@ def inspect(root: Path, item: Listed) -> Photo | LeftOut:
     )
 
 
-def _check(source: Path, photos: Photos) -> None:
+def _check(source: Path, photos: Photos, classes: int) -> None:
     left_out = len(photos.excluded)
     if not photos.items:
         reason = f" ({left_out} could not be read, the first: {_told(photos.excluded[0])})" if left_out else ""
@@ -205,7 +206,7 @@ def _check(source: Path, photos: Photos) -> None:
             f"{source} holds no readable photo{reason}. "
             "Accepted: JPEG, PNG, WebP, BMP, GIF, TIFF. Next: check the path and the files."
         )
-    if len(photos.classes) < 2:
+    if len(photos.classes) < classes:
         raise PhotosError(
             f"{source} holds one class only, '{photos.classes[0]}'. Accepted: two or more class folders. "
             "Next: name the folder above it, or add a folder of photos of something else."

@@ -35,6 +35,10 @@ class HeldOutPhotos:
         """Give the photos; a test holds that nothing but `evaluation` and `split` calls this."""
         return self._photos
 
+    def contents(self) -> list[str]:
+        """SHA-256 of each file: they can be known again by it, and nothing can be learned from it."""
+        return [photo.content for photo in self._photos]
+
 
 @dataclass(frozen=True)
 class Split:

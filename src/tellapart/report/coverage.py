@@ -15,12 +15,15 @@ _MARKS = (("s", "white"), ("D", LIGHT), ("^", DARK))
 _TOLD = 0.05  # the wished share of errors that is told in a sentence, where validation can promise it
 
 
-def coverage(title: str, rejection: Mapping[str, Any], *, ax: "Axes | None" = None) -> "Figure":
-    """Draw the share of wrong answers against the share of test photos that are answered at all.
+def coverage(
+    title: str, rejection: Mapping[str, Any], *, photos: str = "test photos", ax: "Axes | None" = None
+) -> "Figure":
+    """Draw the share of wrong answers against the share of photos that are answered at all.
 
     Args:
         title: What the recipe is called.
         rejection: Of the recipe in results.json.
+        photos: What the photos are called.
         ax: Axes to draw into; by default a figure of its own.
     """
     place = one_axes(ax, 4.8)
@@ -51,7 +54,7 @@ def coverage(title: str, rejection: Mapping[str, Any], *, ax: "Axes | None" = No
             zorder=4,
         )
     put_title(place, f"{title}: fewer answers, fewer errors", whole=ax is None, legend_rows=3)
-    dress(place, "test photos that it answers (%)", "of these wrong (%)")
+    dress(place, f"{photos} that it answers (%)", "of these wrong (%)")
     place.set_xlim(0, 103)
     # The interval of the few surest photos is wide, and would flatten the rest.
     place.set_ylim(0, min(100.0, 1.3 * max(100 * curve[-1]["error_high"], *_percent(curve, "error"), 4.0)))

@@ -20,7 +20,12 @@ _LARGE = 12
 
 
 def confusion(
-    title: str, matrix: Sequence[Sequence[int]], classes: Sequence[str], *, ax: "Axes | None" = None
+    title: str,
+    matrix: Sequence[Sequence[int]],
+    classes: Sequence[str],
+    *,
+    photos: str = "test photos",
+    ax: "Axes | None" = None,
 ) -> "Figure":
     """Draw how many photos of each class (rows) were taken for which class (columns).
 
@@ -30,6 +35,7 @@ def confusion(
         title: What the recipe is called.
         matrix: Counts; `matrix[true][said]`.
         classes: Names in the order of the matrix.
+        photos: What the photos are called.
         ax: Axes to draw into; by default a figure of its own, as large as the classes need.
     """
     names = [drawable(name) for name in classes]
@@ -43,8 +49,7 @@ def confusion(
     place.imshow(shares, cmap=shades(), vmin=0, vmax=1, aspect="equal")
     _write_cells(place, matrix, shares)
     _name_axes(place, labels, _heads(names, cell))
-    photos = sum(map(sum, matrix))
-    put_title(place, f"{title}: confusion of {photos} test photos", whole=ax is None, legend_rows=3)
+    put_title(place, f"{title}: confusion of {sum(map(sum, matrix))} {photos}", whole=ax is None, legend_rows=3)
     return figure_of(place)
 
 

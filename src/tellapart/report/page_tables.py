@@ -52,26 +52,29 @@ def epochs_table(history: Sequence[Row], best: int | None) -> PageTable | None:
     return PageTable("The curves as a table", "Accuracy and loss, epoch by epoch.", heads, rows)
 
 
-def matrix_table(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> PageTable:
+def matrix_table(matrix: Sequence[Sequence[int]], classes: Sequence[str], photos: str = "test photos") -> PageTable:
     """The counts of a confusion matrix; of more than 30 classes only the mistakes, the most frequent first."""
     if len(classes) > MOST_CLASSES:
-        return _mistakes_table(matrix, classes)
+        return _mistakes_table(matrix, classes, photos)
     names = [f"{at} {isolated(name)}" for at, name in enumerate(classes, 1)]
     heads = ("The photo shows", *(f"called {at}" for at in range(1, len(classes) + 1)))
     rows = [(name, *map(str, row)) for name, row in zip(names, matrix, strict=True)]
-    caption = "Test photos of each class, and as which class they were named; the columns count as the rows do."
+    caption = (
+        f"{photos.capitalize()} of each class, and as which class they were named; the columns count as the rows do."
+    )
     return PageTable("The confusion matrix as a table", caption, heads, rows)
 
 
-def _mistakes_table(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> PageTable:
+def _mistakes_table(matrix: Sequence[Sequence[int]], classes: Sequence[str], photos: str) -> PageTable:
     pairs = sorted((-count, i, j) for i, row in enumerate(matrix) for j, count in enumerate(row) if count and i != j)
     rows = [(isolated(classes[i]), isolated(classes[j]), str(-count)) for count, i, j in pairs[:_MOST_MISTAKES]]
     left = len(pairs) - len(rows)
-    caption = "Test photos that were named wrongly" + (f"; {left:,} rarer mistakes are left out." if left else ".")
+    more = f"; {left:,} rarer mistakes are left out." if left else "."
+    caption = f"{photos.capitalize()} that were named wrongly{more}"
     return PageTable("The mistakes as a table", caption, ("The photo shows", "it was called", "photos"), rows)
 
 
-def reliability_table(calibration: Mapping[str, Any] | None) -> PageTable | None:
+def reliability_table(calibration: Mapping[str, Any] | None, photos: str = "test photos") -> PageTable | None:
     """The marks of a reliability diagram, as the model file answers; None without calibration."""
     if not calibration:
         return None
@@ -80,7 +83,7 @@ def reliability_table(calibration: Mapping[str, Any] | None) -> PageTable | None
          f"{percent(row['low'])} to {percent(row['high'])}")
         for row in calibration["bins_after"]
     ]  # fmt: skip
-    heads = ("How sure, on average", "test photos", "of these right", "95 % interval")
+    heads = ("How sure, on average", photos, "of these right", "95 % interval")
     return PageTable("The diagram as a table", "How often it is right where it is how sure.", heads, rows)
 
 

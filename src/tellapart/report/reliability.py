@@ -15,13 +15,14 @@ Bins = Sequence[Mapping[str, float]]
 _DOT, _DISC, _MANY = 20.0, 190.0, 100.0
 
 
-def reliability(title: str, calibration: Mapping[str, Any], *, ax: "Axes | None" = None) -> "Figure":
+def reliability(title: str, calibration: Mapping[str, Any], *, label: str = "", ax: "Axes | None" = None) -> "Figure":
     """Draw accuracy against confidence on the test photos, before and after calibration.
 
     Args:
         title: What the recipe is called.
         calibration: Of the recipe in results.json; `bins_before` and `bins_after`
             hold n, confidence, accuracy, low and high of each bin.
+        label: What the marks after calibration are called in the legend.
         ax: Axes to draw into; by default a figure of its own.
     """
     place = one_axes(ax, 5.6)
@@ -35,7 +36,7 @@ def reliability(title: str, calibration: Mapping[str, Any], *, ax: "Axes | None"
     place.plot([], [], color=GREY, linewidth=1.6, marker="_", markersize=9, label="95 % interval")
     if changed:
         _marks(place, before, "s", LIGHT, "before calibration")
-    _marks(place, after, "o", DARK, "after calibration" if changed else "not changed")
+    _marks(place, after, "o", DARK, label or ("after calibration" if changed else "not changed"))
     put_title(place, f"{title}: how sure, and how often right", whole=ax is None, legend_rows=2)
     dress(place, "how sure the model was (%)", "how often it was right (%)")
     least = min(row["confidence"] for row in (*before, *after))

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 CHROMIUM = Path("/usr/bin/chromium")
-_ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    # A drawn picture stands for a camera, and nobody is asked whether it may be used.
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +32,14 @@ def chromium() -> Iterator[Any]:
 class Visit:
     """A page that is open, and everything that it did: requests, console messages, errors, refusals by its policy."""
 
-    def __init__(self, page: Any, file: Path) -> None:
+    def __init__(self, page: Any, place: Path | str) -> None:
         self.page = page
         self.requests: list[str] = []
         self.messages: list[str] = []
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("console", lambda message: self.messages.append(message.text))
         page.on("pageerror", lambda error: self.messages.append(str(error)))
-        page.goto(file.as_uri(), wait_until="load")
+        page.goto(place if isinstance(place, str) else place.as_uri(), wait_until="load")
 
     @property
     def asked_elsewhere(self) -> list[str]:
@@ -61,10 +67,10 @@ class Visit:
 
 
 @contextmanager
-def visit(chromium: Any, file: Path, *, width: int = 1280, scheme: str = "light") -> Iterator[Visit]:
-    """Open a file in a window of `width` pixels, in the "light" or the "dark"."""
+def visit(chromium: Any, place: Path | str, *, width: int = 1280, scheme: str = "light") -> Iterator[Visit]:
+    """Open a file or an address in a window of `width` pixels, in the "light" or the "dark"."""
     page = chromium.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme, reduced_motion="reduce")
     try:
-        yield Visit(page, file)
+        yield Visit(page, place)
     finally:
         page.close()

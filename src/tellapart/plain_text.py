@@ -1,0 +1,74 @@
+"""Names of files and classes made harmless: in a spreadsheet, and on a terminal."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Final
+
+# What a spreadsheet takes for a formula, also behind spaces and quotes; the wide forms too, which some of them convert.
+_FORMULA: Final = re.compile(r"[\s'\"]*[\t\r\n=+\-@\uFF1D\uFF0B\uFF0D\uFF20]")
+_QUOTED: Final = re.compile(r"[,;\t\"\r\n]")
+_HARMFUL: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+# Parts of emoji and of Persian and Indic words: they turn nothing and hide nothing.
+_JOINERS: Final = "\u200c\u200d"
+
+
+def for_spreadsheet(text: str) -> str:
+    """Put an apostrophe before a text that a spreadsheet would take for a formula.
+
+    `from_spreadsheet` takes it off again, and gives every text back as it was.
+
+    Source: OWASP, CSV Injection, https://owasp.org/www-community/attacks/CSV_Injection
+
+    Example:
+        >>> for_spreadsheet("=1+1.jpg"), for_spreadsheet("chair"), for_spreadsheet("'-a")
+        ("'=1+1.jpg", 'chair', "''-a")
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def from_spreadsheet(text: str) -> str:
+    """Take off the apostrophe that `for_spreadsheet` put before a text, and no other."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text[1:]) else text
+
+
+def csv_line(cells: Iterable[str]) -> str:
+    r"""Write a row of a CSV file in which no cell is a formula, its line end included.
+
+    A cell with a semicolon or a tab is put in quotes too: where these divide cells,
+    what stands behind them would be a cell of its own.
+
+    Example:
+        >>> csv_line(["a.jpg", "=x", "b;=c"])
+        'a.jpg,\'=x,"b;=c"\n'
+    """
+    return ",".join(map(_cell, cells)) + "\n"
+
+
+def for_terminal(text: str) -> str:
+    r"""Write control characters, and those that turn the direction of writing, as escapes.
+
+    Example:
+        >>> print(for_terminal("a\x1b[2J\u202egpj.jpg"))
+        a\x1b[2J\u202egpj.jpg
+    """
+    return "".join(_escaped(letter) if _harms(letter) else letter for letter in text)
+
+
+def json_for_terminal(text: str) -> str:
+    """Write the same characters in a JSON text as JSON's own escapes; what is read from it stays the same."""
+    return "".join(json.dumps(letter)[1:-1] if _harms(letter) else letter for letter in text)
+
+
+def _cell(text: str) -> str:
+    harmless = for_spreadsheet(text)
+    return '"' + harmless.replace('"', '""') + '"' if _QUOTED.search(harmless) else harmless
+
+
+def _harms(letter: str) -> bool:
+    return not letter.isprintable() and letter not in _JOINERS and unicodedata.category(letter) in _HARMFUL
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")

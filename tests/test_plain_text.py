@@ -1,0 +1,71 @@
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tellapart.plain_text import csv_line, for_spreadsheet, for_terminal, from_spreadsheet, json_for_terminal
+
+FORMULAS = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "  =1",
+    "'=1",
+    '"=1',
+    " '\"-x",
+    "＝1",
+    "\tphoto",
+    "'\tphoto",
+]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_formulas_are_defused(text: str) -> None:
+    assert for_spreadsheet(text) == f"'{text}"
+    assert from_spreadsheet(for_spreadsheet(text)) == text
+
+
+@pytest.mark.parametrize("text", ["chair", "a=b", "'s tables", "1-2.jpg", "", "''", "' photo"])
+def test_other_texts_stay_as_they_are(text: str) -> None:
+    assert for_spreadsheet(text) == text
+    assert from_spreadsheet(text) == text
+
+
+@given(st.text(alphabet="'\" =+-@\t\r\nab＝", max_size=8))
+@example("'=a")
+@example("'\ta")
+def test_every_text_comes_back(text: str) -> None:
+    assert from_spreadsheet(for_spreadsheet(text)) == text
+
+
+@given(st.lists(st.text(alphabet="'\"=,;|\t\n\rab é", max_size=6), min_size=2, max_size=5))
+def test_a_row_reads_back_as_it_was(cells: list[str]) -> None:
+    (row,) = csv.reader(io.StringIO(csv_line(cells), newline=""))
+    assert [from_spreadsheet(cell) for cell in row] == cells
+
+
+def test_a_cell_stays_one_where_semicolons_divide() -> None:
+    line = csv_line(["a;=cmd|' /C calc'!A0", "b"])
+    (row,) = csv.reader(io.StringIO(line), delimiter=";")
+    assert not any(cell.startswith("=") for cell in row)
+
+
+def test_nothing_reaches_the_terminal_that_steers_it() -> None:
+    evil = "a\x1b]0;title\x07\x9b2J\u202egpj.jpg\x7f\u2028\n"
+    assert for_terminal(evil) == r"a\x1b]0;title\x07\x9b2J\u202egpj.jpg\x7f\u2028\n"
+    plain = "Stuhl – 椅子 😀 \N{MAN}\u200d\N{ROCKET} می‌خواهم C:\\photos"
+    assert for_terminal(plain) == plain
+
+
+def test_json_stays_json() -> None:
+    evil = {"path": "a\x1b\x9b\u202e\U000e0001\x7f.jpg", "error": "é"}
+    text = json_for_terminal(json.dumps(evil, ensure_ascii=False))
+    assert json.loads(text) == evil
+    assert all(letter.isprintable() for letter in text)
+    assert "é" in text
