@@ -52,7 +52,8 @@ def rates(models: dict[str, Model], pictures: np.ndarray) -> dict[str, float]:
 def main(run: Path, folders: list[Path]) -> None:
     """Print a line a file."""
     found = photos_of_run(Run(run))
-    assert found is not None
+    if found is None:
+        raise SystemExit(f"The photos of {run} are no longer where they were.")
     for folder in folders:
         small = next(folder.glob("model-int8*.onnx"))
         models = {file.name: load(file) for file in (folder / "model.onnx", small)}

@@ -98,6 +98,14 @@ def test_a_second_export_keeps_the_files_of_the_first_in_the_record(run: ta.Run,
         ta.export(run.folder, out=tmp_path / "out", recipe="majority")
 
 
+@pytest.mark.parametrize("content", ["{", "[]", '{"files": 1}'])
+def test_a_folder_with_another_export_json_is_left_alone(run: ta.Run, tmp_path: Path, content: str) -> None:
+    (tmp_path / "export.json").write_text(content)
+    with pytest.raises(RunFolderError, match="holds the export of another model"):
+        ta.export(run.folder, out=tmp_path)
+    assert (tmp_path / "export.json").read_text() == content
+
+
 def test_without_out_it_lies_in_the_run_folder(run: ta.Run, tmp_path: Path) -> None:
     again = copied(run, tmp_path / "run")
     record = ta.export(again.folder)

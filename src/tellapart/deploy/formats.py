@@ -102,7 +102,7 @@ def open_onnx(path: Path) -> Run:
 
 
 def calibrated_keras(source: Source) -> Any:
-    """The Keras network of a recipe with its temperature inside, in Keras' own layers alone.
+    """The Keras network of a recipe with its temperature inside, in layers of Keras (or KerasHub) alone.
 
     The last layer gives logits then; behind it stand a `Rescaling` named "temperature" and a `Softmax`.
 
@@ -110,10 +110,14 @@ def calibrated_keras(source: Source) -> Any:
         RunFolderError: The run kept no model.keras, or its network does not end in a dense layer with a softmax.
     """
     from tellapart.models.backend import keras
+    from tellapart.models.hub_presets import import_keras_hub
 
     file = source.folder / "model.keras"
     if not file.is_file():
         raise RunFolderError(f"{source.folder} holds no model.keras. Next: --format onnx, or tellapart fit PHOTOS")
+    backbone = str(source.model.passport.get("backbone") or "")
+    if backbone.startswith("hub:"):
+        import_keras_hub(backbone)  # makes its layers known to Keras
     network = keras.models.load_model(file, safe_mode=True, compile=False)
     last = network.layers[-1]
     while isinstance(last, keras.Model):  # the head is a network within the network
