@@ -7,20 +7,23 @@ import pytest
 
 import tellapart as ta
 from as_user import run as typed
-from reproduced_run import small_run
+from exported_run import run_to_export
 from tellapart import exporting
+from tellapart.deploy.int8 import int8_file
 
 # Keras asks NumPy for TensorFlow's variables in a way that NumPy 2 deprecates, whenever it saves or reads one.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> ta.Run:
-    return small_run(tmp_path_factory.mktemp("exported"), recipes="baseline")
+def run() -> ta.Run:
+    return run_to_export()
 
 
 def test_a_table_tells_how_far_the_forms_agree(run: ta.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = typed(capsys, "export", run.folder, "--format", "onnx,keras", "--out", tmp_path)
+    status, out, _ = typed(
+        capsys, "export", run.folder, "--recipe", "baseline", "--format", "onnx,keras", "--out", tmp_path
+    )
     assert status == 0
     for said in ("model.onnx", "model.keras", "3 golden", f"{run.results['split']['test']} test", "(100.0 %)"):
         assert said in out
@@ -36,13 +39,11 @@ def test_json_is_what_the_file_holds(run: ta.Run, tmp_path: Path, capsys: pytest
 def test_what_is_refused_is_one_line_and_status_2(
     run: ta.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = exporting.int8_file
-
     def costly(*given: Any) -> Any:
-        return replace(made(*given), accepted=False, why="of 5 validation photos it costs more than 0.5 points")
+        return replace(int8_file(*given), accepted=False, why="of 5 validation photos it costs more than 0.5 points")
 
     monkeypatch.setattr(exporting, "int8_file", costly)
-    words = ("export", run.folder, "--format", "onnx,onnx-int8", "--out", tmp_path)
+    words = ("export", run.folder, "--recipe", "baseline", "--format", "onnx,onnx-int8", "--out", tmp_path)
     status, out, err = typed(capsys, *words)
     assert status == 2
     assert "model.onnx" in out

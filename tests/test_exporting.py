@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ import pytest
 
 import tellapart as ta
 from as_user import Notes
-from reproduced_run import copied, small_run
+from exported_run import run_to_export
+from reproduced_run import copied
 from tellapart import exporting
 from tellapart.deploy import formats
-from tellapart.deploy.int8 import Int8
+from tellapart.deploy.int8 import Int8, int8_file
 from tellapart.errors import PhotosError, RunFolderError, TellapartError, UnknownNameError
 from tellapart.files import read_csv, read_json, write_csv
 from tellapart.models.backend import keras
@@ -27,14 +29,14 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> ta.Run:
-    return small_run(tmp_path_factory.mktemp("exporting"))
+def run() -> ta.Run:
+    return run_to_export()
 
 
 @pytest.fixture(scope="module")
 def names() -> str:
     """All formats that can be written here, but int8."""
-    there = [name for name, row in formats.FORMATS.items() if row.write and formats.find_spec(row.module)]
+    there = [name for name, row in formats.FORMATS.items() if row.write and find_spec(row.module)]
     return ",".join(name for name in there if name != "savedmodel" or keras.backend.backend() == "tensorflow")
 
 
@@ -94,6 +96,14 @@ def test_a_second_export_keeps_the_files_of_the_first_in_the_record(run: ta.Run,
     assert list(record["files"]) == ["onnx", "keras"]
     with pytest.raises(RunFolderError, match=r"holds the export of another model.*--out"):
         ta.export(run.folder, out=tmp_path / "out", recipe="majority")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"files": 1}'])
+def test_a_folder_with_another_export_json_is_left_alone(run: ta.Run, tmp_path: Path, content: str) -> None:
+    (tmp_path / "export.json").write_text(content)
+    with pytest.raises(RunFolderError, match="holds the export of another model"):
+        ta.export(run.folder, out=tmp_path)
+    assert (tmp_path / "export.json").read_text() == content
 
 
 def test_without_out_it_lies_in_the_run_folder(run: ta.Run, tmp_path: Path) -> None:
@@ -174,10 +184,8 @@ def test_int8_is_written_measured_and_loads(run: ta.Run, tmp_path: Path) -> None
 def test_an_int8_file_that_costs_too_much_is_an_experiment_at_most(
     run: ta.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, force: bool
 ) -> None:
-    made = exporting.int8_file
-
     def costly(*given: Any) -> Int8:
-        return replace(made(*given), accepted=False, why="it costs more than 0.5 points")
+        return replace(int8_file(*given), accepted=False, why="it costs more than 0.5 points")
 
     monkeypatch.setattr(exporting, "int8_file", costly)
     record = ta.export(run.folder, recipe="baseline", formats="onnx,onnx-int8", out=tmp_path, force=force)

@@ -15,6 +15,7 @@ from tellapart.files import (
     storage_error,
     storage_errors,
     whole_file,
+    whole_folder,
     write_bytes,
     write_csv,
     write_json,
@@ -184,6 +185,47 @@ def test_a_file_where_a_folder_is_needed(tmp_path: Path) -> None:
     (tmp_path / "figures").touch()
     with pytest.raises(StorageError, match=r"a folder is needed\. Next: move that file away"):
         make_folder(tmp_path / "figures")
+
+
+def test_a_folder_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    for content in ("old", "new"):
+        with whole_folder(tmp_path / "model") as temporary:
+            (temporary / "inner").mkdir()
+            (temporary / "inner" / "a.txt").write_text(content)
+            assert temporary.parent == tmp_path
+            assert (tmp_path / "model").exists() == (content == "new")
+        assert [path.name for path in tmp_path.iterdir()] == ["model"]
+        assert (tmp_path / "model" / "inner" / "a.txt").read_text() == content
+
+
+def test_an_exception_inside_leaves_the_old_folder_and_nothing_else(tmp_path: Path) -> None:
+    with whole_folder(tmp_path / "model") as temporary:
+        (temporary / "a.txt").write_text("old")
+
+    def interrupted() -> None:
+        with whole_folder(tmp_path / "model") as half:
+            (half / "b.txt").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["a.txt"]
+
+
+def test_a_folder_is_as_readable_as_any_other(tmp_path: Path) -> None:
+    make_folder(tmp_path / "plain")
+    with whole_folder(tmp_path / "model") as temporary:
+        (temporary / "a.txt").write_text("a")
+    assert (tmp_path / "model").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_full_disk_costs_nothing_that_was_there(tmp_path: Path) -> None:
+    with whole_folder(tmp_path / "model") as temporary:
+        (temporary / "a.txt").write_text("old")
+    with pytest.raises(StorageError, match="The disk is full"), whole_folder(tmp_path / "model"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert (tmp_path / "model" / "a.txt").read_text() == "old"
 
 
 def test_make_folder(tmp_path: Path) -> None:

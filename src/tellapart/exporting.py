@@ -147,7 +147,7 @@ def _begun(shared: _Export, folder: Path) -> dict[str, Any]:
     passport = model.passport
     source = {"recipe": shared.entry["name"], "sha256": hashlib.sha256(model.content).hexdigest()}
     file = folder / RECORD
-    before = read_json(file) if file.is_file() else {"source": source, "files": {}}
+    before = _read(file) if file.is_file() else {"source": source, "files": {}}
     if before.get("source") != source:
         raise RunFolderError(f"{folder} holds the export of another model. Next: another folder with --out")
     return {
@@ -160,6 +160,15 @@ def _begun(shared: _Export, folder: Path) -> dict[str, Any]:
         "photos_missing": {} if found is None else {part: list(paths) for part, paths in found.missing.items()},
         "files": {name: told for name, told in before["files"].items() if (folder / str(told.get("file"))).exists()},
     }
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """What an earlier export.json says; nothing where it is damaged, so that its folder is not taken for ours."""
+    try:
+        told = read_json(file)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) and isinstance(told.get("files"), dict) else {}
 
 
 def _check_whole(shared: _Export) -> None:

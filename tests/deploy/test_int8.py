@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 
 from ladder_models import CLASSES, SIZE, nested, photos
-from tellapart.deploy.int8 import MOST, TOLERANCE, Int8, Shown, cost, int8_file, outputs_of, sample_of, steady
+from tellapart.deploy.int8 import (
+    MOST,
+    STEADY,
+    Int8,
+    Shown,
+    cost,
+    golden_places,
+    int8_file,
+    outputs_of,
+    sample_of,
+    unsteadiness,
+)
 from tellapart.deploy.runtime import KEY, PROBABILITIES, STRANGER, Model
 from tellapart.models.forward import Forward
 
@@ -25,13 +36,13 @@ def test_the_file_loads_and_says_what_it_is(made: Int8) -> None:
     model = Model(made.content, "model-int8.onnx")
     assert model.classes == CLASSES
     passport = model.passport
-    assert (passport["precision"], passport["tolerance"]) == ("int8", TOLERANCE)
+    assert passport["precision"] == "int8"
     assert passport["quantisation"] == made.told["how"]
     assert passport["scores"]["valid"]["n"] == 40
     assert passport["scores"]["valid"]["accuracy"] == made.told["valid"]["accuracy"]
     assert passport["scores"]["test"]["accuracy"] == made.told["test"]["accuracy"]
     assert passport["quantisation"]["test_scores_of"] == "int8"
-    assert len(passport["golden"]) == 3
+    assert 1 <= len(passport["golden"]) <= 3
 
 
 def test_the_strangers_threshold_is_found_anew_on_validation(made: Int8) -> None:
@@ -76,7 +87,18 @@ def test_the_sample_is_balanced_and_drawn_by_the_seed() -> None:
     assert sample.tolist() != sample_of(labels, 1, 24).tolist()
 
 
-def test_golden_photos_are_those_that_depend_least_on_rounding(made: Int8) -> None:
-    valid = shown(40, 1)
-    order = steady(made.content, valid.pictures)
-    assert sorted(order.tolist()) == list(range(40))
+def test_what_hangs_on_roundings_is_seen(made: Int8) -> None:
+    pictures = shown(40, 1).pictures
+    unsteady = unsteadiness(made.content, pictures)
+    assert unsteady.shape == (40,)
+    assert 0 < unsteady.max() < 0.1
+    assert unsteadiness(nested("small_vgg", SIZE)[1].content, pictures).max() < 1e-5  # in float32 hardly anything does
+
+
+def test_golden_photos_are_the_steadiest_of_different_classes() -> None:
+    labels = np.array([0, 0, 1, 2, 2])
+    small = STEADY / 10
+    assert golden_places(labels, small * np.array([2, 1, 3, 5, 4])) == [1, 2, 4]
+    assert golden_places(labels, np.array([small, 1, 1, 2 * small, 1])) == [0, 3]
+    assert golden_places(np.zeros(5, int), small * np.array([5, 4, 3, 2, 1])) == [4, 3, 2]
+    assert golden_places(labels, np.array([0.5, 0.4, 0.3, 0.2, 0.1])) == [4]

@@ -5,8 +5,10 @@ import pytest
 from ladder_models import SIZE, nested, photos, recipe
 from tellapart.deploy.int8 import outputs_of
 from tellapart.deploy.quantise import quantise, scaling_nodes
-from tellapart.deploy.runtime import PROBABILITIES, STRANGER
+from tellapart.deploy.runtime import HEAT, PROBABILITIES, STRANGER
 from tellapart.errors import ModelFileError
+from tellapart.explain.heat_output import with_heat
+from tellapart.models.forward import Forward
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,17 @@ def test_strangers_temperature_and_scaling_stay_in_float(pair: tuple[bytes, byte
     first = scaling_nodes(before)
     assert 0 < len(first) < 6
     assert not any(node.op_type in {"Conv", "MatMul"} for node in before.node if node.name in first)
+
+
+def test_the_heat_map_stays_and_shows_much_the_same(pair: tuple[bytes, bytes]) -> None:
+    content = with_heat(pair[0], "vgg16")
+    pictures = photos(8, SIZE, seed=1).astype(np.float32)
+    before, after = (Forward(one).named_outputs(pictures) for one in (content, quantise(content, photos(12, SIZE))))
+    assert before.keys() == after.keys() >= {HEAT}
+    maps = [one[HEAT].reshape(len(pictures), -1) for one in (before, after)]
+    assert maps[0].max() > 0
+    likeness = (maps[0] * maps[1]).sum(axis=1) / np.prod([np.linalg.norm(one, axis=1) for one in maps], axis=0)
+    assert np.median(likeness) > 0.9
 
 
 def test_the_same_photos_give_the_same_bytes(pair: tuple[bytes, bytes]) -> None:

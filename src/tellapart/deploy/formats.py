@@ -8,12 +8,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from tellapart.deploy.runtime import PROBABILITIES, Model
+from tellapart.deploy.runtime import HEAT, PROBABILITIES, Model
+from tellapart.deploy.seal import without_output
 from tellapart.errors import MissingExtraError, OptionError, RunFolderError, UnknownNameError
 from tellapart.models.forward import Forward, Run
 
 INT8: Final = "onnx-int8"
-_KEPT: Final = "strangers, rejection, prediction sets and golden photos"
+_KEPT: Final = "heat maps, strangers, rejection, prediction sets and golden photos"
 
 
 @dataclass(frozen=True)
@@ -96,12 +97,12 @@ def _write_onnx(source: Source, path: Path) -> None:
 
 def open_onnx(path: Path) -> Run:
     """Run an ONNX file on ONNX Runtime, without a look at what it says of itself."""
-    forward = Forward(path.read_bytes())
+    forward = Forward(without_output(path.read_bytes(), HEAT))
     return lambda pictures: forward.named_outputs(pictures)[PROBABILITIES]
 
 
 def calibrated_keras(source: Source) -> Any:
-    """The Keras network of a recipe with its temperature inside, in Keras' own layers alone.
+    """The Keras network of a recipe with its temperature inside, in layers of Keras (or KerasHub) alone.
 
     The last layer gives logits then; behind it stand a `Rescaling` named "temperature" and a `Softmax`.
 
@@ -109,10 +110,14 @@ def calibrated_keras(source: Source) -> Any:
         RunFolderError: The run kept no model.keras, or its network does not end in a dense layer with a softmax.
     """
     from tellapart.models.backend import keras
+    from tellapart.models.hub_presets import import_keras_hub
 
     file = source.folder / "model.keras"
     if not file.is_file():
         raise RunFolderError(f"{source.folder} holds no model.keras. Next: --format onnx, or tellapart fit PHOTOS")
+    backbone = str(source.model.passport.get("backbone") or "")
+    if backbone.startswith("hub:"):
+        import_keras_hub(backbone)  # makes its layers known to Keras
     network = keras.models.load_model(file, safe_mode=True, compile=False)
     last = network.layers[-1]
     while isinstance(last, keras.Model):  # the head is a network within the network
@@ -152,7 +157,7 @@ def _write_openvino(source: Source, path: Path) -> None:
     import openvino
 
     # Core reads ONNX as openvino.convert_model does, without that function's telemetry.
-    network = openvino.Core().read_model(source.model.content)
+    network = openvino.Core().read_model(without_output(source.model.content, HEAT))
     # Halved weights are the default there; they would be another model than the one that was scored.
     openvino.save_model(network, str(path / "model.xml"), compress_to_fp16=False)
 
@@ -177,7 +182,7 @@ FORMATS: Final[Mapping[str, Format]] = {
             "openvino",
             "openvino",
             "openvino",
-            "rejection, prediction sets and golden photos",
+            "heat maps, rejection, prediction sets and golden photos",
             _write_openvino,
             _open_openvino,
         ),

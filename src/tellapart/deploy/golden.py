@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +13,6 @@ from tellapart.deploy.names import PROBABILITIES, STRANGER
 
 # Kernels differ from processor to processor in the last digits; a wrong model differs by far more.
 TOLERANCE: Final = 2e-3
-_MOST_TOLERANCE: Final = 2e-2  # that a file may ask for: those of 8 bits do
 _STRANGER_TOLERANCE: Final = 2e-2  # of a distance in hundreds of directions
 _MOST: Final = 16  # a file holds three
 _ROOM: Final = 1 << 16  # bytes, beside the pixels, that a small PNG may take
@@ -29,13 +28,11 @@ class Golden:
         picture: Shape (size, size, 3), uint8.
         probabilities: That it must get, (classes,).
         stranger: Likewise; None where the file does not tell.
-        tolerance: By how much a probability may differ.
     """
 
     picture: np.ndarray
     probabilities: np.ndarray
     stranger: float | None
-    tolerance: float = TOLERANCE
 
 
 def as_golden(picture: np.ndarray, outputs: Outputs, classes: Sequence[str]) -> dict[str, Any]:
@@ -73,9 +70,7 @@ def read_golden(passport: dict[str, Any], size: int, *, tells_strangers: bool) -
     entries = passport["golden"]
     if not isinstance(entries, list) or not 0 < len(entries) <= _MOST:
         raise ValueError(f"it holds no golden photos to prove itself on, or more than {_MOST}")
-    tolerance = min(float(passport.get("tolerance", TOLERANCE)), _MOST_TOLERANCE)
-    read = (_read(entry, passport["classes"], size, tells_strangers) for entry in entries)
-    return [replace(one, tolerance=tolerance) for one in read]
+    return [_read(entry, passport["classes"], size, tells_strangers) for entry in entries]
 
 
 def prove(run: Callable[[np.ndarray], Outputs], golden: Sequence[Golden]) -> bool:
@@ -87,7 +82,7 @@ def prove(run: Callable[[np.ndarray], Outputs], golden: Sequence[Golden]) -> boo
     """
     for one in golden:
         found = {name: output[0] for name, output in run(one.picture[np.newaxis]).items()}
-        differences = [np.abs(found[PROBABILITIES] - one.probabilities).max() / one.tolerance]
+        differences = [np.abs(found[PROBABILITIES] - one.probabilities).max() / TOLERANCE]
         if one.stranger is not None:
             differences.append(abs(float(found[STRANGER]) - one.stranger) / _STRANGER_TOLERANCE)
         if not max(differences) <= 1 or np.isnan(differences).any():

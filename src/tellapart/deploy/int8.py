@@ -1,17 +1,17 @@
 """A model file of 8 bits: quantised, what was fitted on validation fitted anew, and judged by what it costs."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 import onnx
 
-from tellapart.deploy.golden import as_golden
+from tellapart.deploy.golden import TOLERANCE, as_golden
 from tellapart.deploy.quantise import SAMPLE, WEIGHT_BITS, quantise
-from tellapart.deploy.runtime import PROBABILITIES, STRANGER, Model
-from tellapart.deploy.seal import sealed
+from tellapart.deploy.runtime import HEAT, PROBABILITIES, STRANGER, Model
+from tellapart.deploy.seal import sealed, without_output
 from tellapart.evaluation.conformal import fit_conformal
 from tellapart.evaluation.intervals import mean_difference
 from tellapart.evaluation.metrics import score, test_score
@@ -21,8 +21,9 @@ from tellapart.models.forward import BATCH, Forward, runtime_session
 
 MOST: Final = 0.005  # of the accuracy on validation photos; what costs more is no default
 GOLDEN: Final = 3
-# Kernels of 8 bits round in another order from processor to processor, and a rounding moves a whole step.
-TOLERANCE: Final = 0.02
+# Golden photos are those that would be answered within half the tolerance of loading by other kernels, too.
+STEADY: Final = TOLERANCE / 2
+_STRANGER_SCALE: Final = 10  # that tolerance is as many times larger for distances
 _THRESHOLD: Final = f"{STRANGER}_threshold"  # a constant of the graph: `stranger_output` divides by it
 
 
@@ -101,8 +102,8 @@ def sample_of(labels: np.ndarray, seed: int, n: int = SAMPLE) -> np.ndarray:
 
 
 def outputs_of(content: bytes, pictures: np.ndarray) -> dict[str, np.ndarray]:
-    """Every output of a network for photos, some at a time."""
-    forward = Forward(content)
+    """The outputs of a network for photos, some at a time; but for the heat maps, which take longer than all others."""
+    forward = Forward(without_output(content, HEAT))
     some = [forward.named_outputs(pictures[start : start + BATCH]) for start in range(0, len(pictures), BATCH)]
     return {name: np.concatenate([one[name] for one in some]) for name in some[0]}
 
@@ -130,18 +131,23 @@ def cost(part: Shown, before: np.ndarray, after: np.ndarray) -> dict[str, Any]:
     }
 
 
-def steady(network: bytes, pictures: np.ndarray) -> np.ndarray:
-    """Positions of photos, those first of which the answer depends least on the order of roundings.
+def unsteadiness(network: bytes, pictures: np.ndarray) -> np.ndarray:
+    """How far the answer to each photo depends on the order of roundings, (photos,), as a difference of probabilities.
 
     The kernels of 8 bits are held against the same network reckoned in float32, operator by operator.
     """
-    sessions = [runtime_session(network, optimised=optimised) for optimised in (True, False)]
-    distances = []
+    content = without_output(network, HEAT)
+    sessions = [runtime_session(content, optimised=optimised) for optimised in (True, False)]
+    names = [end.name for end in sessions[0].get_outputs() if end.name in {PROBABILITIES, STRANGER}]
+    found = []
     for start in range(0, len(pictures), BATCH):
         some = {"photo": pictures[start : start + BATCH].astype(np.float32)}
-        quick, plain = (session.run([PROBABILITIES], some)[0] for session in sessions)
-        distances.append(np.abs(quick - plain).max(axis=1))
-    return np.argsort(np.concatenate(distances), kind="stable")
+        quick, plain = (dict(zip(names, session.run(names, some), strict=True)) for session in sessions)
+        distances = np.abs(quick[PROBABILITIES] - plain[PROBABILITIES]).max(axis=1)
+        if STRANGER in names:
+            distances = np.maximum(distances, np.abs(quick[STRANGER] - plain[STRANGER]) / _STRANGER_SCALE)
+        found.append(distances)
+    return np.concatenate(found)
 
 
 def _parts(valid: Shown, test: Shown | None) -> dict[str, Shown]:
@@ -166,25 +172,32 @@ def _with_threshold(network: bytes, outputs: Mapping[str, np.ndarray], model: Mo
 def _passport(model: Model, network: bytes, valid: Shown, outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """What the file says of itself: as the model does, but for what was found anew."""
     answered = valid.labels, outputs[PROBABILITIES]
-    passport = {**model.passport, "precision": "int8", "tolerance": TOLERANCE}
+    passport = {**model.passport, "precision": "int8"}
     if passport.get("rejection"):
         passport["rejection"] = fit_thresholds(*answered).as_dict()
     if passport.get("conformal"):
         passport["conformal"] = asdict(fit_conformal(*answered))
     if passport.get("stranger") and STRANGER in outputs:
         passport["stranger"] = {**passport["stranger"], "n": len(valid.labels)}
-    places = _golden(valid.labels, steady(network, valid.pictures))
+    places = golden_places(valid.labels, unsteadiness(network, valid.pictures))
     answers = [{name: output[at] for name, output in outputs.items()} for at in places]
     pictures = (valid.pictures[at] for at in places)
     passport["golden"] = [as_golden(*pair, model.classes) for pair in zip(pictures, answers, strict=True)]
     return passport
 
 
-def _golden(labels: np.ndarray, order: Sequence[int] | np.ndarray) -> list[int]:
-    """The steadiest photos, each of a class of its own as long as there are classes."""
-    first = {int(labels[place]): int(place) for place in reversed(order)}
-    chosen = sorted(first.values(), key=list(order).index)
-    return [*chosen, *(int(place) for place in order if place not in chosen)][:GOLDEN]
+def golden_places(labels: np.ndarray, unsteady: np.ndarray) -> list[int]:
+    """The steadiest photos, each of a class of its own as long as there are classes; one at least.
+
+    Args:
+        labels: Class numbers, (photos,).
+        unsteady: As `unsteadiness` gives it, (photos,).
+    """
+    order = [int(place) for place in np.argsort(unsteady, kind="stable")]
+    first = {int(labels[place]): place for place in reversed(order)}
+    chosen = sorted(first.values(), key=order.index)
+    ranked = [*chosen, *(place for place in order if place not in chosen)]
+    return [place for place in ranked if unsteady[place] <= STEADY][:GOLDEN] or order[:1]
 
 
 def _scores(

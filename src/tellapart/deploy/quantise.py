@@ -22,7 +22,8 @@ from tellapart.errors import ModelFileError
 # Photos to find the ranges with: more bring outliers that make every step coarser (docs/LOG.md).
 SAMPLE: Final = 32
 # Two products of 8 bits by 8 bits overflow the 16 bits that processors without VNNI add them up in: 2 x 255 x 127 is
-# more than 32,767, and such a processor would answer otherwise. With 7 bits it is 2 x 255 x 64.
+# more than 32,767. With 7 bits it is 2 x 255 x 64. On an emulated Haswell a file of 7 bits answered to the last bit as
+# here, and one of 8 bits otherwise by up to 0.37 (docs/LOG.md).
 WEIGHT_BITS: Final = 7
 _WEIGHTED: Final = frozenset({"Conv", "MatMul", "Gemm"})
 _QUANTISED: Final = (*sorted(_WEIGHTED), "Add", "AveragePool", "Clip", "GlobalAveragePool", "MaxPool", "Relu")
