@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from tellapart.deploy.serving.options import VARIABLE
 from tellapart.errors import OptionError
 
 AUTO: Final = "auto"
@@ -19,7 +20,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Where to listen; other machines need --token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8000,
     token: Annotated[
-        str | None, typer.Option(envvar="TELLAPART_TOKEN", help="What a request must show; auto makes one.")
+        str | None, typer.Option(envvar=VARIABLE, help="What a request must show; auto makes one.")
     ] = None,
     allow_host: Annotated[
         list[str] | None, typer.Option(help="A name that a reverse proxy passes on as Host; may be given again.")

@@ -279,6 +279,10 @@ def test_unknown_addresses_and_methods(client: Client) -> None:
     assert "nothing at this address" in error_of(client.get("/docs"), 404)
     assert "another method" in error_of(client.get("/predict"), 405)
     error_of(client.ask("DELETE", "/model"), 405)
+    assert client.post("/predict%0A", content=RED, headers=RAW).status_code in {
+        200,
+        404,
+    }  # `$` matches before a newline
     assert client.ask("OPTIONS", "/predict").status_code == 405
 
 
@@ -355,6 +359,7 @@ def test_health_and_metrics(client: Client) -> None:
     assert client.get("/readyz").json() == {"status": "ready"}
     client.post("/predict", files=[("a", ("x", RED)), ("a", ("x", b"junk"))])
     client.get("/secret/path/of/somebody")
+    client.post("/v2/models/shop/infer", json={})
     text = client.get("/metrics").text
     found = {sample.name: sample for family in text_string_to_metric_families(text) for sample in family.samples}
     assert {"tellapart_workers", "tellapart_queue_photos", "tellapart_photos_under_way"} <= set(found)
@@ -362,6 +367,7 @@ def test_health_and_metrics(client: Client) -> None:
     assert "somebody" not in text
     assert re.search(r'tellapart_requests_total\{route="/predict",status="200"\} [1-9]', text)
     assert re.search(r'tellapart_requests_total\{route="other",status="404"\} [1-9]', text)
+    assert re.search(r'tellapart_requests_total\{route="/v2/models/\{model\}/infer",status="400"\} [1-9]', text)
     assert re.search(r'tellapart_photos_total\{answer="unreadable"\} [1-9]', text)
     for stage in ("body", "decode", "wait", "network", "request"):
         assert re.search(rf'tellapart_seconds_count\{{stage="{stage}"\}} [1-9]', text)

@@ -11,7 +11,7 @@ import pytest
 
 from photo_maker import png_of
 from served_model import photo_bytes
-from tellapart.deploy.serving.decoding import DecodingPool
+from tellapart.deploy.serving.decoding import DecodingPool, _environment
 from tellapart.deploy.serving.decoding_worker import PHOTO, TENSORS
 from tellapart.deploy.serving.inference_request import TensorsError
 from tellapart.deploy.serving.meters import Metrics
@@ -39,6 +39,12 @@ def with_pool(settings: ServerSettings, work: Callable[[DecodingPool, Metrics], 
 
 def deaths(metrics: Metrics) -> float:
     return metrics.registry.get_sample_value("tellapart_worker_deaths_total") or 0.0
+
+
+def test_a_worker_does_not_get_the_token() -> None:
+    found = _environment({"TELLAPART_TOKEN": "secret", "PATH": "/bin", "OMP_NUM_THREADS": "8"})
+    assert "secret" not in found.values()
+    assert (found["PATH"], found["OMP_NUM_THREADS"]) == ("/bin", "1")
 
 
 async def until(true: Callable[[], bool]) -> None:

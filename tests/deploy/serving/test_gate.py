@@ -11,8 +11,10 @@ from tellapart.deploy.serving.security import HEADERS
 from tellapart.deploy.serving.service import Service
 
 
-def through(app: Any, path: str = "/predict", service: Service | None = None) -> tuple[int, dict[str, str]]:
-    """The status and the headers of a POST."""
+def through(
+    app: Any, path: str = "/predict", service: Service | None = None, method: str = "POST"
+) -> tuple[int, dict[str, str]]:
+    """The status and the headers of an answer."""
     gate = Gate(app, service or Service(served_model(), ServerSettings()))
     sent: list[Message] = []
 
@@ -22,7 +24,7 @@ def through(app: Any, path: str = "/predict", service: Service | None = None) ->
     async def receive() -> Message:
         return {"type": "http.request", "body": b""}
 
-    scope = {"type": "http", "method": "POST", "path": path, "headers": [(b"host", b"localhost")]}
+    scope = {"type": "http", "method": method, "path": path, "headers": [(b"host", b"localhost")]}
     asyncio.run(gate(scope, receive, send))
     return sent[0]["status"], {name.decode(): value.decode() for name, value in sent[0]["headers"]}
 
@@ -66,6 +68,9 @@ def test_only_work_takes_a_place_in_the_queue() -> None:
         await keeps(scope, receive, send)
 
     service = Service(served_model(), ServerSettings(name="shop"))
-    for path in ("/predict", "/v2/models/shop/infer", "/v2/models/other/infer", "/model"):
+    for path in ("/predict", "/v2/models/shop/infer", "/predict\n"):
         through(notes, path, service)
-    assert [ticket is not None for ticket in held] == [True, True, False, False]
+        assert held.pop() is not None
+    through(notes, "/model", service, method="GET")
+    assert held == [None]
+    assert service.admission.photos == 0

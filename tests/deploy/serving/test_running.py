@@ -15,9 +15,11 @@ import httpx
 import pytest
 
 from running_server import Running
-from served_model import photo_bytes, served_content
-from tellapart.deploy.serving.running import open_socket
-from tellapart.errors import OptionError
+from served_model import photo_bytes, served_content, served_model
+from tellapart.deploy.server import ServerSettings, make_app
+from tellapart.deploy.serving import decoding
+from tellapart.deploy.serving.running import open_socket, run_server
+from tellapart.errors import OptionError, UserError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
 
@@ -190,3 +192,10 @@ def test_an_address_that_cannot_be_had_is_one_line() -> None:
             open_socket("127.0.0.1", port)
     with pytest.raises(OptionError, match="Accepted: an address of this machine"):
         open_socket("203.0.113.1", 0)
+
+
+def test_workers_that_do_not_start_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "_START_SECONDS", 0)
+    app = make_app(served_model(), ServerSettings(workers=1))
+    with open_socket("127.0.0.1", 0) as listener, pytest.raises(UserError, match="workers did not start"):
+        run_server(app, listener, lambda: pytest.fail("it says that it serves"))

@@ -14,7 +14,7 @@ import numpy as np
 from tellapart.deploy.serving import decoding_worker
 from tellapart.deploy.serving.inference_request import TensorsError
 from tellapart.deploy.serving.meters import Metrics
-from tellapart.deploy.serving.options import ServerSettings
+from tellapart.deploy.serving.options import VARIABLE, ServerSettings
 from tellapart.errors import UnreadablePhotoError
 from tellapart.photos.pixels import PixelSpec
 
@@ -192,6 +192,6 @@ class DecodingPool:
 
 
 def _environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """One thread a worker: there is one worker a core, and threads of linear algebra would only take memory."""
+    """One thread a worker, as there is one worker a core; and without the token, should a photo ever take one over."""
     single = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {**inherited, **single}
+    return {name: value for name, value in {**inherited, **single}.items() if name != VARIABLE}

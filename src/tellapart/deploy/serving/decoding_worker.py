@@ -32,7 +32,7 @@ Result = tuple[dict[str, Any], np.ndarray | None]
 
 
 def limit_memory(megabytes: int) -> None:
-    """Limit the address space of this process, where the platform can.
+    """Limit the address space of this process, and what it may write, where the platform can.
 
     Over it an allocation fails, which is an unreadable photo; without it one photo could take the machine's memory.
     """
@@ -42,6 +42,7 @@ def limit_memory(megabytes: int) -> None:
         most = megabytes * 1_000_000
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it has no file to write
 
 
 def pixels_of_photo(content: bytes, spec: PixelSpec, megapixels: float) -> Result:

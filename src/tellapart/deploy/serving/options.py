@@ -7,6 +7,7 @@ from typing import Any, Final
 
 FORMATS: Final = ("JPEG", "PNG", "WebP", "BMP", "GIF", "TIFF")
 MEGABYTE: Final = 1_000_000
+VARIABLE: Final = "TELLAPART_TOKEN"  # of the environment; a command line is seen by all of a machine's users
 
 
 def package_version() -> str:

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tellapart.deploy.serving.security import HEADERS
 from tellapart.deploy.serving.service import Service
-from tellapart.errors import OptionError
+from tellapart.errors import OptionError, UserError
 
 HEADER_SECONDS: Final = 10.0  # from an open connection, or the first byte of a request, to the end of its headers
 MOST_CONNECTIONS: Final = 512
@@ -125,6 +125,9 @@ def run_server(app: FastAPI, listener: socket.socket, started: Callable[[], None
         app: Of `make_app`.
         listener: Of `open_socket`.
         started: Called once photos are answered.
+
+    Raises:
+        UserError: Its workers did not start.
     """
     service: Service = app.state.service
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it tells of every odd byte that is sent
@@ -141,7 +144,12 @@ def run_server(app: FastAPI, listener: socket.socket, started: Callable[[], None
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_LAST_SECONDS,
     )
-    _Server(config, service).run(sockets=[listener])
+    try:
+        _Server(config, service).run(sockets=[listener])
+    except SystemExit as problem:  # uvicorn's way to say that the application did not start; its log has the reason
+        raise UserError(
+            "The server's workers did not start. Accepted: a machine with memory and time for them. Next: --workers 1"
+        ) from problem
 
 
 class _Announced:
