@@ -111,8 +111,8 @@ def test_the_heat_map_lies_over_the_upright_photo_and_has_a_slider(chromium: Any
         assert here.text("#one output") == "photo alone"
         with Image.open(io.BytesIO(here.page.locator("#one .frame").screenshot())) as shown:
             places = [(shown.width // 4, shown.height // 4), (3 * shown.width // 4, shown.height // 4)]
-            pixels = np.asarray(shown.convert("RGB"))
-        assert [int(pixels[y, x].argmax()) for x, y in places] == [2, 0]  # blue beside red
+            colours = np.asarray(shown.convert("RGB"))
+            assert [int(colours[down, across].argmax()) for across, down in places] == [2, 0]  # blue beside red
         assert "proves nothing" in here.text("#one figcaption")
 
 

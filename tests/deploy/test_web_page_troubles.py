@@ -79,7 +79,7 @@ def test_a_busy_server_is_asked_again_after_a_while(chromium: Any) -> None:
     plan = Plan(busy=1)
     with running(app_of(plan)) as url, guest(chromium, url, failing=["429"]) as here:
         here.show(file_of("photo.png"))
-        here.page.wait_for_selector("#notice .waiting:text('Your photos are waiting here; trying again in 1 s')")
+        here.page.wait_for_selector("#notice .waiting:has-text('Your photos are waiting here; trying again in 1 s')")
         assert here.answered() == "chair"
         assert here.text("#notice") == ""
         assert len(plan.asked) == 1
