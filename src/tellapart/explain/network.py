@@ -157,16 +157,12 @@ class Network:
         return self._in_parts(lambda photos: self._fetched([tensor], photos)[0], x)
 
     def _fetched(self, tensors: list[str], photos: np.ndarray) -> list[np.ndarray]:
-        """Some tensors for some photos; nothing else is computed."""
-        import onnxruntime
-
+        """Some tensors for some photos."""
         if self._forward is None:
             ends = [self._logits, self._graph.output, self._features, *self._maps.blocks]
             names = {"input": [self._graph.photo], "output": list(dict.fromkeys(ends))}
             self._forward = runtime_session(self._graph.model(self._graph.nodes, {}, names))
-        only = onnxruntime.RunOptions()
-        only.only_execute_path_to_fetches = True
-        return list(self._forward.run(tensors, {self._graph.photo: photos}, only))
+        return list(self._forward.run(tensors, {self._graph.photo: photos}))
 
     def _in_parts(self, run: Callable[..., np.ndarray], x: np.ndarray, *others: np.ndarray) -> np.ndarray:
         return np.concatenate(list(self._each_part(run, x, *others)))
