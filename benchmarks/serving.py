@@ -4,8 +4,9 @@
 
 PHOTOS is a folder with photos in it, or in folders of it. The server is started on a free port of this machine; this
 process sends the photos, and between times runs the loop that the server is measured against. It prints one JSON
-object: `loop` and `server` in photos a second (the rounds take turns), `at_80_percent` with photos coming at random
-(Poisson) and at even distances, `at_200_percent`, `wrong` answers against `Model.predict_proba`, `memory`.
+object: `loop` and `server` in photos a second (the rounds take turns), what each takes of the processor,
+`at_80_percent` and `at_200_percent` with photos coming at random (Poisson) and at even distances, `wrong` answers
+against `Model.predict_proba`, `memory`.
 """
 
 import argparse
@@ -88,6 +89,8 @@ class Sender:
     async def send(self, request: bytes) -> tuple[int, bytes]:
         """Send one request, and read its status and body."""
         async with self._room:
+            while self._idle and self._idle[-1][0].at_eof():  # idle for so long that the server closed it
+                self._idle.pop()[1].close()
             pair = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
             reader, writer = pair
             writer.write(request)
@@ -214,11 +217,23 @@ def differences(model: Model, files: list[Path], told: list[dict[str, Any]]) -> 
     return {"photos": len(told), "largest_difference": float(apart.max()), "other_class": other}
 
 
+def processor_seconds(process: int) -> float:
+    """That a process and its living children have used (Linux)."""
+    ticks = 0
+    for one in (str(process), *_children(process)):
+        fields = Path(f"/proc/{one}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _children(process: int) -> list[str]:
+    return Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split()
+
+
 def resident_megabytes(process: int) -> float:
     """Of a process and its children (Linux)."""
-    children = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split()
     pages = 0
-    for one in (str(process), *children):
+    for one in (str(process), *_children(process)):
         pages += int(Path(f"/proc/{one}/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
@@ -250,15 +265,33 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     singles = [request_of([photo]) for photo in photos]
     eights = [request_of(list(islice(photos, start, start + 8))) for start in range(0, len(photos) - 8, 8)]
     options = args.server_options.split()
-    told: dict[str, Any] = {"cores": os.cpu_count(), "photos": len(files), "loop": [], "server": [], "server_by_8": []}
+    told: dict[str, Any] = {
+        "cores": os.cpu_count(),
+        "photos": len(files),
+        "loop": [],
+        "server": [],
+        "server_by_8": [],
+        "processor_ms_a_photo": [],
+    }
     with server_of(args.model, options) as (port, process):
         told["wrong"] = differences(model, files, asyncio.run(answers_of(port, photos)))
         peaks = []
         for _ in range(args.rounds):
-            told["loop"].append(round(loop_speed(model, files, args.seconds), 1))
+            used = [time.process_time(), processor_seconds(process)]
+            speed = loop_speed(model, files, args.seconds)
+            used += [time.process_time()]
             peak = asyncio.run(as_fast_as_answered(port, singles, args.seconds, CLOSED))
+            used += [time.process_time(), processor_seconds(process)]
             peaks.append(len(peak.seconds) / peak.lasted)
+            told["loop"].append(round(speed, 1))
             told["server"].append(peak.as_dict())
+            told["processor_ms_a_photo"].append(
+                {
+                    "loop": round(1000 * (used[2] - used[0]) / (speed * args.seconds), 2),
+                    "server": round(1000 * (used[4] - used[1]) / len(peak.seconds), 2),
+                    "sender": round(1000 * (used[3] - used[2]) / len(peak.seconds), 2),
+                }
+            )
             by_8 = asyncio.run(as_fast_as_answered(port, eights, args.seconds, 6))
             told["server_by_8"].append(round(8 * len(by_8.seconds) / by_8.lasted, 1))
         capacity = statistics.fmean(peaks)

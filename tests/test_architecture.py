@@ -17,6 +17,7 @@ MOST_LINES, MOST_FUNCTION_LINES = 350, 50
 HEAVY = {
     "numpy", "PIL", "scipy", "sklearn", "matplotlib", "jinja2", "onnx", "onnxruntime",
     "keras", "tensorflow", "torch", "jax", "optuna", "safetensors", "cleanlab", "pandas",
+    "fastapi", "starlette", "uvicorn", "prometheus_client", "python_multipart",
 }  # fmt: skip
 
 
@@ -89,7 +90,8 @@ def test_help_imports_nothing_heavy() -> None:
 def test_what_is_handed_over_needs_no_training_framework() -> None:
     training = {"keras", "tensorflow", "torch", "jax", "optuna", "onnx", "tf2onnx", "safetensors"}
     loaded = modules_after(
-        "import tellapart; tellapart.load; import tellapart.deploy.predictions, tellapart.report.page"
+        "import tellapart; tellapart.load; import tellapart.deploy.predictions, tellapart.report.page, "
+        "tellapart.deploy.server"
     )
     assert not loaded & training
 

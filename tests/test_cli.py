@@ -1,5 +1,6 @@
 """The command line as a user meets it: results, one-line errors, exit status."""
 
+import io
 import json
 import os
 import shutil
@@ -242,6 +243,37 @@ def test_predict_prints_writes_and_names_what_it_cannot_read(
     status, _, err = run(capsys, "predict", good, good)
     assert status == 2
     assert "is not a model that can be run" in err
+
+
+@pytest.mark.slow
+def test_predict_takes_patterns_and_names_on_input(
+    photos: Path, finished: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, out, _ = run(capsys, "predict", finished, photos / "**" / "00[01].png", "--json")
+    assert status == 0
+    assert [Path(json.loads(line)["path"]).relative_to(photos).as_posix() for line in out.splitlines()] == [
+        f"{label}/00{number}.png" for label in sorted(path.name for path in photos.iterdir()) for number in (0, 1)
+    ]
+    names = f"{photos / 'disc' / '000.png'}\n{photos / 'gone.png'}\n".encode()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(names)))
+    status, out, err = run(capsys, "predict", finished, "-")
+    assert status == 2
+    assert [": cannot be read: no such file" in line for line in out.splitlines()] == [False, True]
+    assert "1 of the photos could not be read" in err
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(names.replace(b"\n", b"\0"))))
+    status, out, _ = run(capsys, "predict", finished, "-", "-0")
+    assert (status, len(out.splitlines())) == (2, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="a closed pipe is another error there")
+def test_a_reader_that_goes_away_is_no_error_message(photos: Path, finished: Path) -> None:
+    words = [sys.executable, "-m", "tellapart.cli", "predict", str(finished), str(photos)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
 
 
 @pytest.mark.slow

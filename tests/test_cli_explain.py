@@ -65,11 +65,15 @@ def test_names_that_are_not_there_are_one_line(
     assert told in err
 
 
-def test_out_is_needed(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, _, err = run(capsys, "explain", place / "run", place / "new")
-    assert status == 2
-    assert "--out" in err
-    assert err.count("\n") == 1
+def test_without_out_the_pictures_lie_in_looks(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = (place / "run" / "model.onnx", place / "new" / "a.png", "--method", "gradcam", "--class", "green")
+    status, out, _ = run(capsys, "explain", *words)
+    assert status == 0
+    assert out.splitlines()[0] == str(Path("looks") / "a-gradcam.png")
+    assert (tmp_path / "looks" / "a-gradcam.png").is_file()
 
 
 def test_a_model_without_gradients_is_told_what_works(

@@ -15,6 +15,7 @@ from tellapart.deploy.runtime import load
 from tellapart.errors import TellapartError
 from tellapart.evaluation.calibration import scaled
 from tellapart.evaluation.metrics import expected_calibration_error, score
+from tellapart.evaluation.reference import Reference, short
 from tellapart.files import cache_folder, read_csv
 from tellapart.models import pocket
 from tellapart.models.backbones import find_backbone
@@ -158,6 +159,20 @@ def test_a_step_that_is_done_is_read(shared_climb: Climb, monkeypatch: pytest.Mo
     first = climb_step(RECIPES["majority"], shared_climb)
     monkeypatch.setattr(climbing, "fit_recipe", lambda *_: pytest.fail("trained again"))
     assert climb_step(RECIPES["majority"], shared_climb) == first
+
+
+def test_the_model_file_remembers_its_photos(shared_climb: Climb) -> None:
+    climb_step(RECIPES["majority"], shared_climb)
+    file = shared_climb.run / "recipes" / "majority" / "model.onnx"
+    reference = Reference.from_passport(load(file).passport)
+    assert reference is not None
+    split = shared_climb.split
+    assert reference.n == {"train": len(split.train), "valid": len(split.valid)}
+    assert sum(reference.classes.values()) == len(split.train)
+    assert reference.learned == {short(photo.content) for photo in (*split.train, *split.valid)}
+    assert reference.tested == {short(content) for content in split.test.contents()}
+    assert {"brightness", "sharpness", "side", "confidence"} <= set(reference.quantiles)
+    assert "stranger" not in reference.quantiles, "its features tell no strangers"
 
 
 def test_the_test_photos_are_opened_once(shared_climb: Climb, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,14 @@ def test_notes_go_to_standard_error_as_they_are(capsys: pytest.CaptureFixture[st
     assert err == "read [bold]3[/bold] photos from [x] :cat: 😀\n"
 
 
+def test_nothing_told_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal().note("a\x1b[2J\u202egpj.jpg")
+    print_table("Titled", ["", "photos"], [["b\x1b]0;x\x07", "3"]])
+    out, err = capsys.readouterr()
+    assert err == "a\\x1b[2J\\u202egpj.jpg\n"
+    assert "b\\x1b]0;x\\x07" in out
+
+
 def test_a_long_note_stays_one_line_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
     Terminal().note("a/long/path " * 30)
     assert capsys.readouterr().err.count("\n") == 1

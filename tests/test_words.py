@@ -36,6 +36,22 @@ def test_shares_and_numbers() -> None:
     assert words.decimal(math.inf) == "–"
 
 
+def test_differences_have_a_sign_and_nothing_has_none() -> None:
+    assert words.signed(2.25) == "+2.2"
+    assert words.signed(-0.06) == "-0.1"
+    assert words.signed(-0.04) == "0.0"
+    assert words.signed(0.004, 2) == "0.00"
+    assert words.signed(math.nan) == "–"
+
+
+@pytest.mark.parametrize(
+    ("p", "said"), [(1, "= 1"), (0.0212, "= 0.021"), (0.001, "= 0.001"), (0.00099, "< 0.001"), (0, "< 0.001")]
+)
+def test_p_values(p: float, said: str) -> None:
+    assert words.p_value(p) == said
+    assert words.p_value(p, "") == said.removeprefix("= ")
+
+
 def test_nouns_follow_their_count() -> None:
     assert words.counted(1, "class", "classes") == "1 class"
     assert words.counted(2, "class", "classes") == "2 classes"

@@ -32,6 +32,7 @@ def compare(
 
 def _print(found: "SideBySide") -> None:
     from tellapart.console import print_table
+    from tellapart.words import p_value
 
     scores = found.table()
     print_table("The scores, each on the run's own test photos", list(scores.columns), [list(r) for r in scores.rows])
@@ -45,8 +46,8 @@ def _print(found: "SideBySide") -> None:
                 str(each.photos),
                 f"{100 * pair.difference:+.1f}",
                 f"{100 * pair.low:+.1f} to {100 * pair.high:+.1f}",
-                f"{pair.p_value:.2g}",
-                f"{pair.p_adjusted:.2g}",
+                p_value(pair.p_value, ""),
+                p_value(pair.p_adjusted, ""),
             ]
             for each in found.comparisons
             for pair in (each.comparison,)

@@ -12,7 +12,7 @@ from tellapart.errors import UserError
 def explain(
     model: Annotated[Path, typer.Argument(help="A model.onnx, or a run folder: then each of its steps.")],
     photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
-    out: Annotated[Path, typer.Option("--out", help="A folder for the pictures and explanations.json.")],
+    out: Annotated[Path, typer.Option("--out", help="For the pictures and explanations.json.")] = Path("looks"),
     method: Annotated[
         str, typer.Option(help="gradcam, gradcam++, hirescam, occlusion, integrated-gradients, or all.")
     ] = "hirescam",

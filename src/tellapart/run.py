@@ -252,6 +252,13 @@ class Run:
         steps = self._needed(steps_of_classes(self._checked()), "answers of two recipes to the same photos")
         return class_steps(self.results["photos"]["classes"], steps.recipes, steps.changes, ax=ax)
 
+    def plot_map(self, ax: "Axes | None" = None) -> "Figure":
+        """All photos as points, those that the chosen model finds alike together; see `report.feature_map`."""
+        from tellapart.report.map_figures import map_figure
+        from tellapart.report.photo_map import read_map
+
+        return map_figure(self._needed(read_map(self.folder), "map of its photos"), ax=ax)
+
     def plot_learning_curve(self, ax: "Axes | None" = None) -> "Figure":
         """Accuracy against the number of photos, measured and forecast; see `report.growth`."""
         from tellapart.report.growth import learning_curve

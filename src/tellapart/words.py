@@ -54,6 +54,28 @@ def decimal(value: float, digits: int = 2) -> str:
     return f"{value:.{digits}f}" if math.isfinite(value) else "–"
 
 
+def signed(value: float, digits: int = 1) -> str:
+    """Write a difference with its sign; what rounds to nothing has none, and what is no number is a dash.
+
+    Example:
+        >>> signed(4.24), signed(-0.004), signed(-0.004, 3)
+        ('+4.2', '0.0', '-0.004')
+    """
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:+.{digits}f}" if float(f"{value:.{digits}f}") else f"{0:.{digits}f}"
+
+
+def p_value(p: float, sign: str = "= ") -> str:
+    """Write a p-value: below a thousandth its size says nothing more.
+
+    Example:
+        >>> p_value(0.0212), p_value(3.8e-19), p_value(0.21, ""), p_value(3.8e-19, "")
+        ('= 0.021', '< 0.001', '0.21', '< 0.001')
+    """
+    return "< 0.001" if p < 0.001 else f"{sign}{p:.2g}"
+
+
 def tied(text: str) -> str:
     r"""Keep the per cent sign of a sentence on the line of its number.
 

@@ -97,6 +97,7 @@ def app_of(plan: Plan) -> Starlette:
         return None
 
     async def model(request: Request) -> Response:
+        time.sleep(plan.seconds)
         return locked(request) or JSONResponse(plan.model())
 
     async def predict(request: Request) -> Response:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from remembering import labelled, remembering
-from tiny_model import CLASSES, with_passport
+from tiny_model import CLASSES, with_classes
 
 from tellapart.deploy.field_test_files import check_place
 from tellapart.deploy.runtime import Model
@@ -43,7 +43,7 @@ def test_the_files(tmp_path: Path) -> None:
 
 def test_a_class_that_is_a_formula_is_defused(tmp_path: Path) -> None:
     names = ["=cmd", *CLASSES[1:]]
-    content = with_passport(remembering().content, lambda passport: passport.update(classes=names))
+    content = with_classes(remembering().content, names)
     photos = labelled(tmp_path / "photos", {"=cmd": 3, "table": 3})
     evaluate(Model(content, "model.onnx"), photos, out=tmp_path / "out")
     for file in ("predictions.csv", "confusion.csv"):

@@ -1,8 +1,10 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from tellapart.deploy import memory_limit
 from tellapart.deploy.memory_limit import at_most_more
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone counts the memory of a process")
@@ -32,6 +34,18 @@ def test_the_limit_goes_away_after_an_error_too() -> None:
     with pytest.raises(ValueError, match="wrong"), at_most_more(GIGABYTE):
         raise ValueError("wrong")
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
+@linux
+def test_where_the_system_does_not_tell_nothing_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    (tmp_path / "status").write_text("Name: x\n")
+    for place in (tmp_path / "none", tmp_path / "status"):
+        monkeypatch.setattr(memory_limit, "_STATUS", place)
+        with at_most_more(0):
+            assert resource.getrlimit(resource.RLIMIT_DATA) == before
 
 
 @linux

@@ -166,7 +166,7 @@ def test_bodies_over_the_limit_are_counted_as_they_stream(client: Client) -> Non
 
     answer = client.run(send())
     assert "0.2 MB" in error_of(answer, 413)
-    assert answer.headers["connection"] == "close"
+    assert read[0] < 30
     assert "content-length" not in answer.request.headers
     error_of(client.post("/predict", content=bytes(200_001), headers=RAW), 413)
     lying = {**RAW, "Content-Length": "7"}
@@ -186,8 +186,8 @@ def test_a_photo_of_too_many_pixels_is_not_decoded(client: Client) -> None:
     assert len(bomb) < 200_000
     (answer,) = client.post("/predict", content=bomb, headers=RAW).json()["answers"]
     assert answer == {"error": "100 megapixels; at most 25 are accepted"}
-    huge = client.post("/predict", content=png_of(60_000, 60_000)[:100_000], headers=RAW)
-    assert huge.status_code == 422
+    (answer,) = client.post("/predict", content=png_of(16_000, 16_000), headers=RAW).json()["answers"]
+    assert answer == {"error": "larger than 25 megapixels"}  # Pillow's own limit, before ours
 
 
 @pytest.mark.parametrize(

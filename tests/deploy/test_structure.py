@@ -101,12 +101,17 @@ def fixed(model: Any) -> None:
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
 
 
+def flat(model: Any) -> None:
+    del model.graph.output[1].type.tensor_type.shape.dim[1:]
+
+
 ENDS: dict[str, tuple[Callable[[Any], object], str]] = {
     "two inputs": (lambda m: m.graph.input.append(m.graph.input[0]), "inputs are photo, photo; accepted: photo"),
     "another input": (lambda m: setattr(m.graph.input[0], "name", "image"), "inputs are image"),
     "no output": (lambda m: m.graph.ClearField("output"), "outputs are none"),
     "another output first": (lambda m: m.graph.output.reverse(), "outputs are heat, probabilities"),
     "an output twice": (lambda m: m.graph.output.append(m.graph.output[0]), "probabilities first"),
+    "heat of one number": (flat, r"output heat is \[None\]"),
     "bytes": (lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", 2), r"photos are \[\]"),
     "another size": (resized, r"photos are \[None, 17, 16, 3\]"),
     "one photo alone": (fixed, r"photos are \[1, 16, 16, 3\]"),

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from page_guest import guest
 from page_server import BLUE, GREEN, RED, Plan, app_of, file_of, running
+from PIL import Image
 
 from browser import chromium
+from photo_maker import quarters
 
 __all__ = ["chromium"]
 
@@ -91,12 +94,12 @@ def test_care_is_asked_of_the_server_and_what_it_cannot_promise_is_told(chromium
 
 
 def test_the_heat_map_lies_over_the_upright_photo_and_has_a_slider(chromium: Any, address: str) -> None:
-    turned = file_of("phone.jpg", kind="JPEG", exif=_turned())
+    turned = {"name": "phone.jpg", "mimeType": "image/jpeg", "buffer": _turned()}
     with guest(chromium, address) as here:
         here.show(turned)
         here.answered()
         box = here.page.locator("#one .frame").bounding_box()
-        assert box["width"] / box["height"] == pytest.approx(40 / 60, abs=0.01)  # 60 wide as stored
+        assert box["width"] / box["height"] == pytest.approx(32 / 48, abs=0.01)  # 48 wide as stored
         assert here.page.locator("#one canvas").bounding_box() == pytest.approx(box, abs=1)
         # The strongest cell is the one at the top left.
         light = """c => { const p = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
@@ -106,6 +109,10 @@ def test_the_heat_map_lies_over_the_upright_photo_and_has_a_slider(chromium: Any
         here.page.fill("#one input[type=range]", "0")
         assert here.page.eval_on_selector("#one canvas", "c => getComputedStyle(c).opacity") == "0"
         assert here.text("#one output") == "photo alone"
+        with Image.open(io.BytesIO(here.page.locator("#one .frame").screenshot())) as shown:
+            places = [(shown.width // 4, shown.height // 4), (3 * shown.width // 4, shown.height // 4)]
+            pixels = np.asarray(shown.convert("RGB"))
+        assert [int(pixels[y, x].argmax()) for x, y in places] == [2, 0]  # blue beside red
         assert "proves nothing" in here.text("#one figcaption")
 
 
@@ -160,9 +167,13 @@ def test_photos_are_dropped(chromium: Any, address: str) -> None:
 
 
 def test_a_photo_is_pasted(chromium: Any, address: str) -> None:
+    script = """async text => {
+      const photo = new Blob([Uint8Array.from(atob(text), c => c.charCodeAt(0))], {type: 'image/png'});
+      await navigator.clipboard.write([new ClipboardItem({'image/png': photo})]); }"""
     with guest(chromium, address) as here:
-        script = "data => document.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true}))"
-        here.page.evaluate(script, _transfer(here.page, file_of("image.png")))
+        here.page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
+        here.page.evaluate(script, base64.b64encode(file_of("a.png")["buffer"]).decode())
+        here.page.keyboard.press("Control+V")
         assert here.answered() == "chair"
         assert here.text("#one .file") == "pasted photo.png"
 
@@ -178,8 +189,19 @@ def test_a_photo_is_taken_by_the_camera(chromium: Any, address: str) -> None:
         assert here.page.evaluate("() => document.getElementById('video').srcObject") is None
 
 
+def test_a_camera_that_may_not_be_used_is_told_so(chromium: Any, address: str) -> None:
+    refuse = "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', 'NotAllowedError'); }"
+    with guest(chromium, address) as here:
+        here.page.evaluate(f"() => {{ {refuse} }}")
+        here.page.click("#shoot")
+        here.page.wait_for_selector("#camera-words:text('not allowed to use the camera')")
+        assert here.page.is_disabled("#take")
+        here.page.click("#camera-close")
+        assert here.page.is_hidden("#camera")
+
+
 def _transfer(page: Any, file: dict[str, Any]) -> Any:
-    """What a drop or a paste carries."""
+    """What a drop carries."""
     script = """([name, type, text]) => {
       const data = new DataTransfer();
       data.items.add(new File([Uint8Array.from(atob(text), c => c.charCodeAt(0))], name, {type}));
@@ -189,9 +211,9 @@ def _transfer(page: Any, file: dict[str, Any]) -> Any:
 
 
 def _turned() -> bytes:
-    """EXIF that says: held upright, a quarter to the right."""
-    from PIL import Image
-
+    """Red, green, blue and yellow quarters, and EXIF that says: upright after a quarter turn to the right."""
     exif = Image.Exif()
     exif[0x0112] = 6
-    return exif.tobytes()
+    buffer = io.BytesIO()
+    quarters().save(buffer, "JPEG", exif=exif)
+    return buffer.getvalue()

@@ -20,11 +20,11 @@ def address() -> Iterator[str]:
 
 def test_the_keyboard_alone_leads_from_the_start_to_an_answer(chromium: Any, address: str) -> None:
     with guest(chromium, address) as here:
+        # Listened for from the start: the browser takes a while to hand its file dialogs over.
+        here.page.on("filechooser", lambda asked: asked.set_files([file_of("a.png")]))
         here.page.wait_for_selector(".card")
         _tab_to(here, "#choose")
-        with here.page.expect_file_chooser() as asked:
-            here.page.keyboard.press("Enter")
-        asked.value.set_files([file_of("a.png")])
+        here.page.keyboard.press("Enter")
         assert here.answered() == "chair"
         _tab_to(here, "input[type=range]")
         here.page.keyboard.press("ArrowLeft")
@@ -82,7 +82,7 @@ def test_nothing_jumps_when_the_model_and_an_answer_come(chromium: Any) -> None:
         here.page.wait_for_selector(".card")
         here.page.evaluate(watch)
         here.page.wait_for_timeout(100)
-        assert here.page.evaluate("() => window.jumps") < 0.05
+        assert here.page.evaluate("() => window.jumps") < 0.003
         here.show(file_of("a.png"))
         here.page.wait_for_selector("#one .frame img")
         here.page.wait_for_timeout(50)

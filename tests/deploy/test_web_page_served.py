@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from page_guest import guest
 from page_server import running
-from tiny_model import doubting_model, with_passport
+from tiny_model import doubting_model, with_classes
 
 from browser import chromium
 from photo_maker import png_of
@@ -20,7 +20,7 @@ CLASSES = ["<img src=x onerror=alert(1)>", "=cmd|' /C calc'!A0", "table & <b>cha
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    content = with_passport(doubting_model().content, lambda passport: passport.update(classes=CLASSES))
+    content = with_classes(doubting_model().content, CLASSES)
     return Model(content, "model.onnx")
 
 

@@ -17,7 +17,7 @@ from tellapart.errors import RunFolderError
 from tellapart.report.page import write_report
 
 _SECTIONS = ["ladder", "comparisons", "steps", "tuning", "augmentation", "more-photos", "data", "environment"]
-_VOID = {"meta", "link", "img", "br", "hr", "input"}
+_VOID = {"meta", "link", "img", "br", "hr", "input", "wbr"}
 
 
 class Page(HTMLParser):

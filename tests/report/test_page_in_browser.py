@@ -115,6 +115,18 @@ def test_a_link_opens_the_step_it_leads_to(chromium: Any, page: Path) -> None:
         assert seen.page.locator("details.step[open]").count() == 2
 
 
+@pytest.mark.parametrize("width", [770, 1280])
+def test_the_contents_hide_nothing_that_they_lead_to(chromium: Any, page: Path, width: int) -> None:
+    with visit(chromium, page, width=width) as seen:
+        below = """a => document.querySelector(a.hash).getBoundingClientRect().top
+          - document.querySelector('.contents').getBoundingClientRect().bottom"""
+        links = seen.page.locator(".contents a").all()
+        assert len(links) >= 8
+        for link in links:
+            link.click()
+            assert link.evaluate(below) >= 0, link.inner_text()
+
+
 def test_the_keyboard_reaches_everything(chromium: Any, page: Path) -> None:
     with visit(chromium, page) as seen:
         wanted = """() => [...document.querySelectorAll('a[href], summary, [tabindex="0"]')]

@@ -1,7 +1,8 @@
 """The pictures that a run and its recipes draw of themselves, as in a notebook."""
 
 import pytest
-from fake_run import build_run
+from fake_map import build_map
+from fake_run import CLASSES, build_run
 
 from tellapart.errors import RunFolderError, UnknownNameError
 from tellapart.report.style import new_figure
@@ -10,10 +11,12 @@ from tellapart.run import Run
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return Run(build_run(tmp_path_factory.mktemp("runs") / "run"))
+    run = Run(build_run(tmp_path_factory.mktemp("runs") / "run"))
+    build_map(run.folder, CLASSES)
+    return run
 
 
-@pytest.mark.parametrize("picture", ["ladder", "classes", "learning_curve", "search"])
+@pytest.mark.parametrize("picture", ["ladder", "classes", "learning_curve", "map", "search"])
 def test_a_run_draws_itself_into_given_axes(drawn: Run, picture: str) -> None:
     ax = new_figure(4).subplots()
     assert getattr(drawn, f"plot_{picture}")(ax=ax) is ax.figure

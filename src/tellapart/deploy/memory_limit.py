@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Final
 
+_STATUS: Final = Path("/proc/self/status")
 _ONE_AT_A_TIME: Final = RLock()  # the limit is one of the whole process
 
 
@@ -21,14 +22,14 @@ def at_most_more(more: int) -> Iterator[None]:
     Args:
         more: Bytes.
     """
-    if not sys.platform.startswith("linux"):
+    if not sys.platform.startswith("linux") or _used() is None:
         yield
         return
     import resource
 
     kind = resource.RLIMIT_DATA
     with _ONE_AT_A_TIME:
-        before, used = resource.getrlimit(kind), _used()
+        before, used = resource.getrlimit(kind), _used() or 0
         lowest = min([used + more, *(limit for limit in before if limit != resource.RLIM_INFINITY)])
         with suppress(OSError, ValueError):
             resource.setrlimit(kind, (lowest, before[1]))
@@ -38,10 +39,10 @@ def at_most_more(more: int) -> Iterator[None]:
             resource.setrlimit(kind, before)
 
 
-def _used() -> int:
-    """Bytes of data that this process has now, as the limit counts them; without /proc as many as an idle one."""
+def _used() -> int | None:
+    """Bytes of data that this process has now, as the limit counts them; None where the system does not tell."""
     try:
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        return next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmData:"))
-    except (OSError, StopIteration):
-        return 1 << 30
+        status = _STATUS.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    return next((int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmData:")), None)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from math import isnan
 from typing import Any, Final
 
+from tellapart.deploy.names import HEAT, STRANGER
 from tellapart.deploy.tensors import check_tensor
 
 LARGEST: Final = 1 << 30  # bytes of a model file
@@ -28,6 +29,7 @@ _OTHERS: Final = {
     "SplitToSequence", "StringConcat", "StringNormalizer", "StringSplit", "TfIdfVectorizer",
 }  # fmt: skip
 _REFUSED: Final = _GRAPHS | _LOTS | _OTHERS
+_SIDES: Final = {STRANGER: 1, HEAT: 3}  # of an output, photos among them
 _FLOAT: Final = 1  # as ONNX numbers its types
 
 
@@ -69,6 +71,9 @@ def check_ends(model: Any, size: int, classes: int) -> None:
         raise ValueError(f"its outputs are {_listed(outputs)}; accepted: probabilities first")
     if _shape(inputs[0]) != [None, size, size, 3]:
         raise ValueError(f"its photos are {_shape(inputs[0])} and not of {size} pixels, as it says")
+    for end in outputs[1:]:
+        if len(_shape(end)) != _SIDES.get(end.name, len(_shape(end))):
+            raise ValueError(f"its output {end.name} is {_shape(end)}")
     shape = _shape(outputs[0])
     if len(shape) != 2 or shape[1] != classes:
         raise ValueError(f"it has {shape[-1] if shape else 'no'} outputs for {classes} classes")

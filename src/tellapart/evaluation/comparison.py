@@ -10,6 +10,7 @@ import numpy as np
 
 from tellapart.evaluation.intervals import by_group, mean_difference, studentised
 from tellapart.evaluation.metrics import log_losses
+from tellapart.words import p_value
 
 LEVEL: Final = 0.05
 PLANNED: Final = "planned"
@@ -76,6 +77,11 @@ class Comparison:
     def doubtful(self) -> bool:
         """Whether a difference that seems real, by p-value or interval, does not stand after correction."""
         return not self.told_apart and (self.p_value < LEVEL or self.low > 0 or self.high < 0)
+
+    @property
+    def same_marks(self) -> bool:
+        """Whether both are right on the very same photos, so that no draw of them differs."""
+        return self.difference == self.low == self.high == 0
 
     @property
     def losses_told_apart(self) -> bool:
@@ -290,12 +296,12 @@ def doubt(pair: Comparison) -> str:
     """Why a difference that seems real does not count; for a pair that is `doubtful`."""
     if pair.p_value < LEVEL:
         return (
-            f"would count by itself (p = {pair.p_value:.2g}), but it is one of {pair.tests} tests, "
-            f"and after correction p = {pair.p_adjusted:.2g}"
+            f"would count by itself (p {p_value(pair.p_value)}), but it is one of {pair.tests} tests, "
+            f"and after correction p {p_value(pair.p_adjusted)}"
         )
     return (
         "has an interval that leaves out 0, but the exact test decides, which is stricter with few photos "
-        f"(p = {pair.p_value:.2g}, after correction {pair.p_adjusted:.2g})"
+        f"(p {p_value(pair.p_value)}, after correction {p_value(pair.p_adjusted, '')})"
     )
 
 
@@ -303,8 +309,10 @@ def _verdict(pair: Comparison, n: int) -> str:
     seen = f"{points(pair.difference)}, {span(pair)}"
     if pair.told_apart:
         better, worse = (pair.b, pair.a) if pair.difference > 0 else (pair.a, pair.b)
-        return f"{better} is better than {worse} ({seen}; p = {pair.p_adjusted:.2g} after correction)"
-    if pair.doubtful:
+        return f"{better} is better than {worse} ({seen}; p {p_value(pair.p_adjusted)} after correction)"
+    if pair.same_marks:
+        told = f"{pair.b} and {pair.a} are right on the same photos, so these {n} cannot tell them apart"
+    elif pair.doubtful:
         told = (
             f"{pair.b} and {pair.a} cannot be told apart for certain with {n} photos: the difference ({seen}) "
             f"{doubt(pair)}; {would_do(pair)}"
@@ -320,5 +328,5 @@ def _of_losses(pair: Comparison) -> str:
     return (
         f"The probabilities of {surer} are better than those of {other} all the same: its log loss is lower by "
         f"{abs(pair.log_loss_difference):.2f} (95 % interval {low:.2f} to {high:.2f}; "
-        f"p = {pair.log_loss_p_adjusted:.2g} after correction)"
+        f"p {p_value(pair.log_loss_p_adjusted)} after correction)"
     )

@@ -74,7 +74,7 @@ def _gap(before: Step, step: Step) -> str:
 
 
 def _told(step: Step, pair: Comparison) -> str:
-    if pair.low == pair.high == 0:
+    if pair.same_marks:
         return "Both are right on the same test photos."
     seen = f"On test photos the difference of {points(pair.difference)} ({span(pair)})"
     if pair.doubtful:

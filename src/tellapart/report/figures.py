@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from tellapart.files import make_folder
 from tellapart.report.answers import fares_of, learned_of, steps_of_classes
 from tellapart.report.classes import class_steps, classes
+from tellapart.report.contact_sheets import contact_sheet, neighbour_sheet
 from tellapart.report.coverage import coverage
 from tellapart.report.curves import column, curves, learning_rate
 from tellapart.report.curves_all import curves_all
+from tellapart.report.feature_map import feature_map
 from tellapart.report.growth import learning_curve
 from tellapart.report.heatmaps import heatmap, heatmaps
 from tellapart.report.inside_figures import activations, filters, inside_figures, responses
@@ -41,16 +43,19 @@ __all__ = [
     "classes",
     "confusion",
     "confusion_steps",
+    "contact_sheet",
     "coverage",
     "curves",
     "curves_all",
     "draw_figures",
+    "feature_map",
     "filters",
     "heatmap",
     "heatmaps",
     "ladder",
     "learning_curve",
     "learning_rate",
+    "neighbour_sheet",
     "reliability",
     "responses",
     "save_figure",

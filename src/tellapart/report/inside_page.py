@@ -91,7 +91,7 @@ def _responses_table(subjects: list[dict[str, Any]]) -> dict[str, Any]:
         "summary": "These responses as figures",
         "caption": "How strongly each responds: to the picture made for it, to the noise that it was made of, to the "
         "median photo, and to the photos that excite it most.",
-        "columns": ["", "made", "noise", "median photo", "strongest photos"],
+        "columns": ["Asked", "made", "noise", "median photo", "strongest photos"],
         "rows": rows,
     }
 
@@ -110,7 +110,7 @@ def _blocks_table(photo: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "summary": "These blocks as figures",
         "caption": f"The blocks that {photo['path']} passes. Silent: channels that are nowhere above zero on it.",
-        "columns": ["", "map", "channels", "silent", "channels shown"],
+        "columns": ["Block", "map", "channels", "silent", "channels shown"],
         "rows": rows,
     }
 

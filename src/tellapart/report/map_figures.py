@@ -12,6 +12,7 @@ from tellapart.words import percent
 
 if TYPE_CHECKING:
     import numpy as np
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -24,7 +25,7 @@ def map_figures(run: Path) -> "Iterator[tuple[str, Figure]]":
     found = read_map(run)
     if found is None:
         return
-    yield "feature_map", _map(found)
+    yield "feature_map", map_figure(found)
     typical = [_tile(found, photo, found.classes[label]) for label, row in found.typical().items() for photo in row]
     if typical:
         yield "typical", contact_sheet("Most typical of each class", typical)
@@ -45,7 +46,8 @@ def shown_neighbours(found: PhotoMap, photo: int) -> list[int]:
     return [near for near in found.neighbours().get(photo, []) if near in found.pictures]
 
 
-def _map(found: PhotoMap) -> "Figure":
+def map_figure(found: PhotoMap, ax: "Axes | None" = None) -> "Figure":
+    """Draw the points of a map, into `ax` where it is given."""
     said = found.column("predicted")
     return feature_map(
         found.points,
@@ -54,6 +56,7 @@ def _map(found: PhotoMap) -> "Figure":
         tested=[name is not None for name in said],
         mistakes=found.mistakes,
         method=found.told["method"],
+        ax=ax,
     )
 
 

@@ -24,6 +24,7 @@ from tellapart.report.step_view import flat, hardest, picture, step_view, title_
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 _OF_OLDER_RUNS: Final[dict[str, Any]] = {"excluded": [], "skipped": [], "duplicate_groups": 0, "corrections": None}
 
@@ -87,11 +88,21 @@ def _environment() -> "Environment":
         "duration": words.duration,
         "amount": words.amount,
         "decimal": words.decimal,
+        "signed": words.signed,
+        "p_value": words.p_value,
+        "breakable": _breakable,
         "tied": words.tied,
         "isolated": words.isolated,
     }
     environment.globals["counted"] = words.counted
     return environment
+
+
+def _breakable(text: str) -> "Markup":
+    """Text with a path in it that may go on in the next line after each slash; copied, it is as it was."""
+    from markupsafe import Markup, escape
+
+    return Markup("/<wbr>").join(escape(part) for part in text.split("/"))
 
 
 def _trusted(text: str) -> str:

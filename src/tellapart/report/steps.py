@@ -133,6 +133,9 @@ def _write_labels(ax: "Axes", points: Sequence[Mapping[str, Any]], best: str | N
         )  # fmt: skip
         label.set_in_layout(False)
         taken.append(_settle(label, taken, inside, reach=1.4 if chosen else 1.0))
+        # Words right beside their point need no line to it; it would end in the middle of the mark.
+        if label.arrow_patch is not None:
+            label.arrow_patch.set_visible(label.get_position()[1] != 0)
 
 
 def _bar_box(ax: "Axes", recipe: Mapping[str, Any]) -> "Bbox":

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -15,31 +14,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from running_server import Running
 from served_model import photo_bytes, served_content
 from tellapart.deploy.serving.running import open_socket
 from tellapart.errors import OptionError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
-SCRIPT = """
-import sys, time
-sys.path.insert(0, {tests!r})
-from tellapart.deploy.runtime import Model
-from tellapart.deploy.server import ServerSettings, make_app
-from tellapart.deploy.serving import running
-
-class Slow(Model):
-    def answer_pixels(self, pictures, **how):
-        time.sleep({seconds})
-        return super().answer_pixels(pictures, **how)
-
-running.HEADER_SECONDS = running.KEEP_ALIVE_SECONDS = 1.0
-running.MOST_CONNECTIONS = 20
-model = Slow(open({file!r}, "rb").read(), "slow.onnx")
-listener = running.open_socket("127.0.0.1", 0)
-app = make_app(model, ServerSettings(workers=1, body_seconds=1.0))
-running.run_server(app, listener, lambda: print(listener.getsockname()[1], flush=True))
-print("ended", flush=True)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -47,37 +27,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("served") / "slow.onnx"
     file.write_bytes(served_content())
     return file
-
-
-class Running:
-    """A server in a process, and where it listens."""
-
-    def __init__(self, file: Path, seconds: float) -> None:
-        tests = str(Path(__file__).parents[2])
-        script = SCRIPT.format(tests=tests, file=str(file), seconds=seconds)
-        self.process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.port = int(self.process.stdout.readline())
-        self.address = f"http://127.0.0.1:{self.port}"
-
-    def raw(self, sent: bytes, wait: float = 10) -> bytes:
-        """Send bytes and read until the server closes."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=wait) as connection:
-            connection.sendall(sent)
-            found = b""
-            while chunk := connection.recv(65536):
-                found += chunk
-            return found
-
-    def end(self) -> str:
-        """Wait for it to end by itself."""
-        told, _ = self.process.communicate(timeout=60)
-        return told
-
-    def close(self) -> None:
-        """End it, whatever it does."""
-        self.process.kill()
-        self.process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -174,14 +123,25 @@ def test_a_body_that_trickles_is_408(quick: Running) -> None:
     assert json.loads(found.split(b"\r\n\r\n", 1)[1])["error"]
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_sender_of_too_much_learns_why_and_may_go_on(quick: Running, chunked: bool) -> None:
+    body = bytes(30_000_000)
+    with httpx.Client(base_url=quick.address, timeout=30) as client:
+        kind = {"Content-Type": "image/png"}
+        content = iter([body[:20_000_000], body[20_000_000:]]) if chunked else body
+        answer = client.post("/predict", content=content, headers=kind)
+        assert answer.status_code == 413
+        assert "10 MB" in answer.json()["error"]
+        assert client.post("/predict", content=photo_bytes(), headers=kind).status_code == 200
+
+
 def test_a_body_without_end_is_cut_off(quick: Running) -> None:
-    """11 MB of chunks, of which the server need not read more than 10."""
     head = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
     with socket.create_connection(("127.0.0.1", quick.port), timeout=20) as connection:
         connection.sendall(head)
         chunk = b"%x\r\n" % 100_000 + bytes(100_000) + b"\r\n"
         with pytest.raises((BrokenPipeError, ConnectionResetError)):  # noqa: PT012  somewhere in here
-            for _ in range(2000):
+            for _ in range(1_000_000):
                 connection.sendall(chunk)
     assert httpx.get(f"{quick.address}/readyz").status_code == 200
 

@@ -60,7 +60,9 @@ async def _collect(receive: Receive, settings: ServerSettings, ticket: Ticket) -
 
 def _too_large(settings: ServerSettings) -> RefusedError:
     line = f"the body is over {settings.body_megabytes:g} MB; accepted: up to that a request"
-    return RefusedError(413, line, {"Connection": "close"})
+    # Not "Connection: close": a sender that is cut off in the middle never reads why. What it still sends is dropped
+    # unread, and for a limited time (`running.PatientProtocol`).
+    return RefusedError(413, line)
 
 
 def photos_in(body: bytes, content_type: str, most: int) -> list[bytes]:

@@ -19,7 +19,7 @@ from tellapart.errors import OptionError
 
 HEADER_SECONDS: Final = 10.0  # from an open connection, or the first byte of a request, to the end of its headers
 MOST_CONNECTIONS: Final = 512
-KEEP_ALIVE_SECONDS: Final = 15
+KEEP_ALIVE_SECONDS: Final = 65  # longer than the 60 s of usual proxies, so that these close first
 _LAST_SECONDS: Final = 5  # for connections that do not end by themselves, once all is answered
 
 

@@ -85,12 +85,26 @@ PHOTOS: Final = {
 }
 _SHAPE: Final = _many({"type": "integer"})
 _TENSOR: Final = _object({"name": _TEXT, "shape": _SHAPE, "datatype": _TEXT, "data": _many({})})
+_PHOTO: Final = _object(
+    {
+        "name": {"type": "string", "const": "photo"},
+        "shape": {**_SHAPE, "minItems": 4, "maxItems": 4},
+        "datatype": {"type": "string", "enum": ["FP32", "UINT8"]},
+        "data": {**_many({}), "description": "RGB, 0 to 255; flat or nested."},
+    }
+)
 TENSORS_IN: Final = {
     "required": True,
     "content": {
         "application/json": {
             "schema": _object(
-                {"id": _TEXT, "inputs": _many(_TENSOR), "outputs": _many(_object({"name": _TEXT}))}, "id", "outputs"
+                {
+                    "id": _TEXT,
+                    "inputs": {**_many(_PHOTO), "minItems": 1, "maxItems": 1},
+                    "outputs": _many(_object({"name": _TEXT})),
+                },
+                "id",
+                "outputs",
             )
         }
     },

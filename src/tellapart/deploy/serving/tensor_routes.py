@@ -1,9 +1,9 @@
 """The Open Inference Protocol, version 2, over HTTP: what KServe, Triton and their clients speak."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from tellapart.deploy.runtime import HEAT, PROBABILITIES, STRANGER, Answer
@@ -24,18 +24,19 @@ def tensor_routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
     _add_health(router, service)
     name = service.settings.name
+    named = Annotated[str, Path(json_schema_extra={"enum": [name]}, description="The name that GET /model tells.")]
 
     def known(model: str) -> None:
         if model != name:
             raise RefusedError(404, "there is no model of that name; accepted: the name that GET /model tells")
 
     @router.get("/models/{model}", summary="Inputs and outputs", responses={**told(NAMED), **refused(*_READ)})
-    async def tell(model: str) -> Response:
+    async def tell(model: named) -> Response:
         known(model)
         return json_response(_described(service))
 
     @router.get("/models/{model}/ready", summary="Readiness", responses={**told(READY), **refused(*_READ, 503)})
-    async def ready(model: str) -> Response:
+    async def ready(model: named) -> Response:
         known(model)
         return _readiness(service, {"name": name, "ready": True})
 
@@ -45,7 +46,7 @@ def tensor_routes(service: Service) -> APIRouter:
         responses={**told(TENSORS_OUT), **refused(*_WORK)},
         openapi_extra={"requestBody": TENSORS_IN},
     )
-    async def infer(model: str, request: Request) -> Response:
+    async def infer(model: named, request: Request) -> Response:
         known(model)
         ticket = request.scope[TICKET]
         if request.headers.get("content-type", "application/json").partition(";")[0].strip() != "application/json":

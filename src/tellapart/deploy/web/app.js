@@ -72,10 +72,11 @@ const take = async (files) => {
   if (state.model) queue.run();
 };
 
-/** Scroll to an answer whose first words are not to be seen: on a phone most of the time. */
+/** Scroll to an answer that begins too low, or above the window; on a phone its photo shall be seen as well. */
 const bringIntoView = (element) => {
   const { top } = element.getBoundingClientRect();
-  if (top < 0 || top > innerHeight / 3) element.scrollIntoView({ block: "start" });
+  const lowest = innerHeight * (innerWidth < 640 ? 0.2 : 0.6);
+  if (top < 0 || top > lowest) element.scrollIntoView({ block: "start" });
 };
 
 /** The size of a photo as the browser shows it, upright; what it cannot show stays without one. */
@@ -141,12 +142,19 @@ const showProgress = () => {
   return ready === all;
 };
 
+/** Show a photo's details anew; the keyboard stays there if it was there. */
+const renew = (host, photo) => {
+  const held = host.contains(document.activeElement);
+  host.replaceChildren(detailNode(photo));
+  if (held) host.querySelector("h2").focus({ preventScroll: true });
+};
+
 /** A photo has changed: its row, its details where they are open, and what is read aloud. */
 const changed = (photo) => {
   list.update(photo);
   const isDone = photo.state === "done" || photo.state === "error";
-  if (photo === state.alone) byId("one").replaceChildren(detailNode(photo));
-  if (photo === state.open) byId("detail-body").replaceChildren(detailNode(photo));
+  if (photo === state.alone) renew(byId("one"), photo);
+  if (photo === state.open) renew(byId("detail-body"), photo);
   showProgress();
   if (photo === state.alone && isDone) say(told(photo));
 };
@@ -180,6 +188,7 @@ const step = (by) => {
 // What goes wrong.
 
 const stopped = (problem) => {
+  if (!state.model) byId("classes").replaceChildren(make("p", { class: "lead", text: "The model has not been asked yet." }));
   const more = state.photos.length ? " Your photos are still here." : "";
   const retry = make("button", { type: "button", class: "primary", text: "Try again", onclick: goOn });
   if (problem instanceof Locked) return askToken();
@@ -242,10 +251,11 @@ const queue = makeQueue(state, {
   stopped,
   busy: (seconds) => {
     if (!seconds) return quiet();
-    const text = `The server has much to do; trying again in ${seconds} s. Your photos are waiting here.`;
-    const shown = byId("notice").querySelector(".waiting p");
-    if (shown) shown.textContent = text;
-    else notify("waiting", make("p", { text }));
+    // Read aloud once; the seconds run for the eye alone.
+    if (!byId("notice").querySelector(".waiting")) {
+      notify("waiting", make("p", {}, "The server has much to do. Your photos are waiting here; trying again ", make("span", { "aria-hidden": "true" })));
+    }
+    byId("notice").querySelector(".waiting span").textContent = `in ${seconds} s`;
     return undefined;
   },
 });

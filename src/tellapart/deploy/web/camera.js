@@ -7,7 +7,7 @@ const REASONS = {
 };
 let taken = 0;
 
-/** Show the button where there is a camera to use; `take(files)` gets what is taken. */
+/** Hide the button where there is no camera to use; `take(files)` gets what is taken. */
 export const openCamera = (parts, take) => {
   const { shoot, shot, dialog, video, button, close, words } = parts;
   const byHand = matchMedia("(pointer: coarse)").matches;

@@ -12,12 +12,12 @@ export const makeCareful = (parts, choose) => {
   const tell = () => {
     words.textContent = chosen === null
       ? "It names a class every time, however unsure, unless the photo is none of them."
-      : `Where it is too unsure it says “not sure”, so that about ${rate(chosen)} of the answers it does give are wrong.`;
+      : `It says “not sure” rather than let more than about ${rate(chosen)} of its answers be wrong.`;
   };
   const add = (reject) => {
     const input = make("input", { type: "radio", name: "careful", value: String(reject ?? "") });
     input.addEventListener("change", () => { set(reject); choose(reject); });
-    const label = make("label", { class: "choice" }, input, make("span", { text: reject === null ? "Always answer" : `At most ${rate(reject)}\u00a0wrong` }));
+    const label = make("label", { class: "choice" }, input, make("span", { text: reject === null ? "Always answer" : `At most ${rate(reject)} wrong` }));
     choices.append(label);
     return input;
   };

@@ -100,8 +100,14 @@ const barsOf = (said) => {
   if (order.length <= SHOWN + 2) return [list];
   const rest = [...list.children].slice(SHOWN);
   const hide = (hidden) => rest.forEach((row) => { row.hidden = hidden; });
-  hide(true);
-  const more = make("button", { type: "button", class: "plain", text: `Show all ${order.length} classes`, onclick: () => { hide(false); more.remove(); } });
+  const more = make("button", { type: "button", class: "plain" });
+  const fold = (folded) => {
+    hide(folded);
+    more.textContent = folded ? `Show all ${order.length} classes` : `Show the first ${SHOWN} alone`;
+    more.setAttribute("aria-expanded", String(!folded));
+  };
+  fold(true);
+  more.addEventListener("click", () => fold(more.getAttribute("aria-expanded") === "true"));
   return [list, more];
 };
 

@@ -4,7 +4,7 @@
 const TYPES = "image/jpeg,image/png,image/webp,image/bmp,image/gif,image/tiff,.jpg,.jpeg,.png,.webp,.bmp,.gif,.tif,.tiff";
 const PHOTO = /\.(jpe?g|jpe|jfif|png|webp|bmp|dib|gif|tiff?|hei[cf])$/i;
 
-/** Call `take(files)` with whatever comes in, `take.one` of the camera included. */
+/** Call `take(files)` with whatever comes in. */
 export const openIntake = (parts, take) => {
   const { choose, files, shot } = parts;
   files.accept = TYPES;
@@ -50,7 +50,11 @@ const filesOf = async (dropped) => {
   const entries = [...dropped.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   const plain = [...dropped.files];
   if (!entries.some((entry) => entry.isDirectory)) return plain;
-  return (await Promise.all(entries.map((entry) => filesIn(entry, true)))).flat();
+  try {
+    return (await Promise.all(entries.map((entry) => filesIn(entry, true)))).flat();
+  } catch {
+    return plain; // a folder that may not be read: as a file, it is told as one that cannot be read
+  }
 };
 
 const filesIn = async (entry, asked) => {

@@ -9,7 +9,8 @@ const OVERHEAD = 20_000; // bytes of a form around its photos
  * Send photos that are "waiting" until none is left.
  *
  * `state`: {photos, model, reject}. `hooks`: changed(photo) after each change, busy(seconds) while the server has too
- * much to do, and stopped(problem) where it cannot go on: Gone, Locked, or Refused because of `reject`.
+ * much to do (0: no longer), stopped(problem) where it cannot go on (Gone, Locked, or Refused because of `reject`), and
+ * rested() when nothing is under way any more.
  */
 export const makeQueue = (state, hooks) => {
   let running = false, controller = null, held = false, resting = Promise.resolve();

@@ -51,7 +51,7 @@ export const askAnswers = async (photos, { reject, heat, signal }) => {
   const query = new URLSearchParams({ heat: String(heat) });
   if (reject !== null) query.set("reject", String(reject));
   const answer = await ask(`predict?${query}`, { method: "POST", body: form, signal });
-  const { answers } = await answer.json();
+  const { answers } = await answer.json().catch(() => ({}));
   if (!Array.isArray(answers) || answers.length !== photos.length) throw new Gone("The answer was cut off.");
   return answers;
 };

@@ -54,9 +54,10 @@ export const explained = (error, limits) => {
   if (/megapixel/i.test(error)) {
     return `The photo has too many pixels: up to ${limits.photo_megapixels} megapixels are accepted. Save a smaller copy and show that.`;
   }
+  if (/memory/i.test(error)) return "The photo takes too much memory to open. Save a smaller copy and show that.";
   if (/empty/i.test(error)) return "The file is empty.";
   if (/damaged|truncated/i.test(error)) return "The file is damaged or was cut off. Copy it from the camera or phone again.";
-  if (/deadline|too long/i.test(error)) return "The server took too long over this photo. Try again in a while.";
+  if (/deadline|too long|takes over/i.test(error)) return "The server took too long over this photo. Try again in a while.";
   return "The photo could not be answered.";
 };
 
