@@ -173,6 +173,7 @@ def test_int8_is_written_measured_and_loads(run: ta.Run, tmp_path: Path) -> None
     told = ta.export(run.folder, recipe="baseline", formats="onnx-int8", out=tmp_path, force=True)["files"]["onnx-int8"]
     assert told["valid"]["n"] == run.results["split"]["valid"]
     assert told["test"]["n"] == run.results["split"]["test"]
+    assert told["engine"].startswith("onnxruntime ")
     assert told["test"]["accuracy_float"] == run.recipe("baseline").results["test"]["accuracy"]
     assert set(told["compared"]) == {"golden", "test"}
     model = ta.load(tmp_path / told["file"])

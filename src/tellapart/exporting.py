@@ -249,14 +249,16 @@ def _facts(row: Format, path: Path) -> dict[str, Any]:
         "file": path.name,
         "bytes": sum(file.stat().st_size for file in files),
         "sha256": digests,
-        "engine": f"{row.module} {_version(row.module)}",
+        "engine": _engine(row),
         "lacks": row.lacks,
     }
 
 
-def _version(module: str) -> str:
-    if module == "tensorflow":
+def _engine(row: Format) -> str:
+    """What ran the file here, with its version."""
+    if row.module == "tensorflow":  # whose package has another name on some systems
         import tensorflow as tf
 
-        return str(tf.__version__)
-    return version("onnxruntime" if module == "onnx" else module)
+        return f"tensorflow {tf.__version__}"
+    name = "onnxruntime" if row.name == INT8 else row.module
+    return f"{name} {version(name)}"

@@ -117,7 +117,7 @@ def calibrated_keras(source: Source) -> Any:
         raise RunFolderError(f"{source.folder} holds no model.keras. Next: --format onnx, or tellapart fit PHOTOS")
     backbone = str(source.model.passport.get("backbone") or "")
     if backbone.startswith("hub:"):
-        import_keras_hub(backbone)  # makes its layers known to Keras
+        import_keras_hub(backbone.removeprefix("hub:"))  # makes its layers known to Keras
     network = keras.models.load_model(file, safe_mode=True, compile=False)
     last = network.layers[-1]
     while isinstance(last, keras.Model):  # the head is a network within the network
