@@ -110,7 +110,7 @@ class FieldTest:
         return {
             "format": FORMAT,
             "model": self.model,
-            "photos": self._photos(),
+            "photos": self._about_photos(),
             "test": asdict(self.score),
             "promise": None if self.promise is None else {**asdict(self.promise), "differs": self.promise.differs},
             "classes": [_fare(fare) for fare in self.classes],
@@ -120,7 +120,7 @@ class FieldTest:
             "sentences": self.sentences,
         }
 
-    def _photos(self) -> dict[str, Any]:
+    def _about_photos(self) -> dict[str, Any]:
         picked, matched = self.picked, self.matched
         return {
             "source": str(self.source),
