@@ -1,7 +1,9 @@
 """Shared by all tests: no test reads or fills the user's own cache, store or network."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
@@ -30,3 +32,9 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the real photos and weights (../shared) are not here")
     return SHARED
+
+
+@pytest.fixture
+def record_property(record_property: Callable[[str, object], None]) -> Callable[[str, object], None]:
+    """As pytest's own, but NumPy's numbers become plain ones: processes side by side send nothing else."""
+    return lambda name, value: record_property(name, value.item() if isinstance(value, np.generic) else value)

@@ -1,5 +1,6 @@
 """A server of its own process, over real sockets: signals, slow senders, what is no HTTP."""
 
+import asyncio
 import json
 import os
 import signal
@@ -13,12 +14,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from running_server import Running
 from served_model import photo_bytes, served_content, served_model
 from tellapart.deploy.server import ServerSettings, make_app
 from tellapart.deploy.serving import decoding
-from tellapart.deploy.serving.running import open_socket, run_server
+from tellapart.deploy.serving.running import PatientProtocol, open_socket, run_server
 from tellapart.errors import OptionError, UserError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
@@ -199,3 +202,21 @@ def test_workers_that_do_not_start_are_one_line(monkeypatch: pytest.MonkeyPatch)
     app = make_app(served_model(), ServerSettings(workers=1))
     with open_socket("127.0.0.1", 0) as listener, pytest.raises(UserError, match="workers did not start"):
         run_server(app, listener, lambda: pytest.fail("it says that it serves"))
+
+
+def test_small_answers_do_not_wait_for_the_sender() -> None:
+    async def connect() -> int:
+        config = uvicorn.Config(make_app(served_model(), ServerSettings()), http=PatientProtocol, log_config=None)
+        config.load()
+        with open_socket("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+            accepted, _ = listener.accept()
+            accepted.setblocking(False)
+            transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: PatientProtocol(config, ServerState(), {}), accepted
+            )
+            found: int = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            transport.abort()
+            await asyncio.sleep(0.01)  # for the connection to be lost
+        return found
+
+    assert asyncio.run(connect()) == 1
