@@ -97,6 +97,7 @@ def test_the_first_screen_says_what_how_good_why_and_next(page: Page, run: Path)
         assert said in first
     assert "cheapest of those that cannot be told apart" in first
     assert f"tellapart predict {run}/model.onnx PHOTO" in first
+    assert "With serve in place of predict it opens on a page" in first
 
 
 def test_every_step_and_every_figure_is_there(page: Page, run: Path) -> None:
