@@ -6,7 +6,7 @@ import pytest
 from fake_run import build_run
 
 from tellapart.errors import RunFolderError
-from tellapart.report.run_folder import read_run
+from tellapart.report.run_folder import read_record, read_run
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +70,17 @@ def test_a_table_that_is_none_is_an_error(run: Path, tmp_path: Path) -> None:
     (tmp_path / "split.csv").write_bytes(b"\xff\xfe\x00,\x80")
     with pytest.raises(RunFolderError, match="cannot be read as a table"):
         folder.table("split.csv")
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]", '{"format": 2}'])
+def test_a_record_that_is_no_record_is_told_with_what_to_type(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "compare.json"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    with pytest.raises(RunFolderError, match="Next: this again"):
+        read_record(file, "Next: this again")
+
+
+def test_a_record_is_read_whole(tmp_path: Path) -> None:
+    (tmp_path / "compare.json").write_text('{"format": 1, "more": [2]}', encoding="utf-8")
+    assert read_record(tmp_path / "compare.json", "") == {"format": 1, "more": [2]}

@@ -1,13 +1,12 @@
 """The page of runs side by side, made from compare.json alone."""
 
-import json
 from pathlib import Path
 from typing import Any, Final
 
-from tellapart.errors import RunFolderError
-from tellapart.files import make_folder, read_json, write_bytes
+from tellapart.files import make_folder, write_bytes
 from tellapart.report.compare import paired_differences, side_by_side
 from tellapart.report.page import render
+from tellapart.report.run_folder import read_record
 from tellapart.report.step_view import embedded
 from tellapart.report.style import save_figure
 
@@ -23,12 +22,7 @@ def write_compare_page(folder: Path) -> Path:
         StorageError: No space, no permission.
     """
     file = folder / "compare.json"
-    try:
-        told = read_json(file)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
-        raise RunFolderError(f"{file} cannot be read as JSON. {_AGAIN}") from problem
-    if not isinstance(told, dict) or told.get("format") != 1:
-        raise RunFolderError(f"{file} is of another version of Tellapart. {_AGAIN}")
+    told = read_record(file, _AGAIN)
     pictures: dict[str, Any] = dict.fromkeys(_FIGURES)
     for what, draw in _FIGURES.items():
         if told.get(what):

@@ -1,13 +1,11 @@
 """The page of a model that was tried on new photos, made from evaluation.json alone."""
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from tellapart.errors import RunFolderError
-from tellapart.files import make_folder, read_json, write_bytes
+from tellapart.files import make_folder, write_bytes
 from tellapart.report.coverage import coverage
 from tellapart.report.drift_figure import drift
 from tellapart.report.facts import mistakes
@@ -15,6 +13,7 @@ from tellapart.report.matrix import confusion
 from tellapart.report.page import render
 from tellapart.report.page_tables import PageTable, matrix_table, reliability_table
 from tellapart.report.reliability import reliability
+from tellapart.report.run_folder import read_record
 from tellapart.report.step_view import embedded
 from tellapart.report.style import save_figure
 from tellapart.words import decimal, percent
@@ -40,12 +39,7 @@ def write_field_test_page(folder: Path) -> Path:
         StorageError: No space, no permission.
     """
     file = folder / FILE
-    try:
-        told = read_json(file)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
-        raise RunFolderError(f"{file} cannot be read as JSON. {_AGAIN}") from problem
-    if not isinstance(told, dict) or told.get("format") != 1:
-        raise RunFolderError(f"{file} is of another version of Tellapart. {_AGAIN}")
+    told = read_record(file, _AGAIN)
     pictures: dict[str, Any] = dict.fromkeys(("confusion", "reliability", "coverage", "drift"))
     for name, figure in _figures(told).items():
         saved = save_figure(figure, make_folder(folder / "figures") / f"{name}.png")

@@ -97,6 +97,25 @@ def read_run(run: Path) -> RunFolder:
     return checked(run, results)
 
 
+def read_record(file: Path, again: str) -> dict[str, Any]:
+    """Read what a page is made of: a JSON object of format 1.
+
+    Args:
+        file: Beside which the page is to lie.
+        again: What to type to have it made anew.
+
+    Raises:
+        RunFolderError: There is none, it cannot be read, or it is of another format.
+    """
+    try:
+        told = read_json(file)
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
+        raise RunFolderError(f"{file} cannot be read as JSON. {again}") from problem
+    if not isinstance(told, dict) or told.get("format") != 1:
+        raise RunFolderError(f"{file} is of another version of Tellapart. {again}")
+    return told
+
+
 def checked(run: Path, results: Any) -> RunFolder:
     """Check the content of a results.json, whether it is written yet or not.
 
