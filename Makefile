@@ -21,8 +21,9 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Two processes: each takes up to 3 GB. A file's tests stay together, as they share what was trained for them.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 docs: setup
 	$(BIN)/python -m pytest tests/test_docs.py

@@ -95,7 +95,7 @@ class _Parts:
         _, options = parse_options_header(content_type)
         self._boundary = options.get(b"boundary", b"")
         self._most = most
-        self._photos: list[bytes] = []
+        self._found: list[bytes] = []
         self._fields = 0
         self._ended = False
         self._start()
@@ -121,7 +121,7 @@ class _Parts:
             raise RefusedError(400, "the body is not the multipart/form-data that its header says") from None
         if not self._ended:
             raise RefusedError(400, "the multipart body ends too early: its last boundary is missing")
-        return self._photos
+        return self._found
 
     def _start(self) -> None:
         self._name, self._value, self._data = bytearray(), bytearray(), list[bytes]()
@@ -135,10 +135,10 @@ class _Parts:
 
     def _finish(self) -> None:
         if self._is_file:
-            self._photos.append(b"".join(self._data))
+            self._found.append(b"".join(self._data))
         else:
             self._fields += 1
-        if len(self._photos) > self._most or self._fields > _MOST_FIELDS:
+        if len(self._found) > self._most or self._fields > _MOST_FIELDS:
             raise RefusedError(413, f"there are too many parts; accepted: up to {self._most} photos a request")
 
     def _end(self) -> None:
