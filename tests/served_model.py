@@ -12,7 +12,8 @@ from onnx import helper, numpy_helper
 from PIL import Image
 
 from photo_maker import noise
-from tellapart.deploy.runtime import HEAT, KEY, PROBABILITIES, STRANGER, Answer, Model
+from tellapart.deploy.runtime import HEAT, PROBABILITIES, STRANGER, Answer, Model
+from tellapart.deploy.seal import KEY
 from tellapart.models.forward import Forward
 
 CLASSES = ("chair & co", "椅子", "<b>table</b>")  # of red, green and blue photos

@@ -22,6 +22,7 @@ from tellapart.photos.corrections import FILE as CORRECTIONS
 from tellapart.pipeline import fit
 from tellapart.progress import Progress
 from tellapart.run import Run, check_free
+from tellapart.run_rows import source_of
 
 REPORT: Final = "reproduction.json"
 SAME: Final = "the same, to the byte"
@@ -170,10 +171,10 @@ def _searches(run: Run, what: str) -> list[int]:
 
 
 def _source(run: Run) -> Path:
+    source = source_of(run)
+    if source is not None:
+        return source
     settings = run.results["settings"]
-    for place in (settings["photos_absolute"], settings["photos"]):
-        if Path(place).exists():
-            return Path(place)
     raise PhotosError(
         f"The photos of {run.folder} are no longer at {settings['photos_absolute']}. "
         f"Next: tellapart reproduce {run.folder} --photos FOLDER"

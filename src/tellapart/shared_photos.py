@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tellapart.errors import RunFolderError
 from tellapart.evaluation.intervals import group_numbers
-from tellapart.files import read_csv
 from tellapart.run import Run
+from tellapart.run_rows import RunRow, rows_of
 
 _TEST = "test"
 
@@ -47,15 +46,6 @@ class Shared:
         return len(np.unique(self.groups))
 
 
-@dataclass(frozen=True)
-class _Row:
-    path: str
-    label: str
-    content: str
-    part: str
-    group: str
-
-
 def shared_photos(first: Run, second: Run) -> Shared:
     """Find the photos that both runs tested and neither learned from.
 
@@ -67,7 +57,7 @@ def shared_photos(first: Run, second: Run) -> Shared:
     Raises:
         RunFolderError: A table of a run is missing.
     """
-    rows = [_rows(run) for run in (first, second)]
+    rows = [rows_of(run, "compare it without this run") for run in (first, second)]
     tested = [{key: row for key, row in _keyed(each).items() if _is_test(row)} for each in rows]
     sizes = (len(tested[0]), len(tested[1]))
     nothing = Shared([], [], np.zeros(0, int), sizes)
@@ -75,7 +65,7 @@ def shared_photos(first: Run, second: Run) -> Shared:
         if _prints(first) != _prints(second):
             why = "a run of an earlier version did not write down the content of its photos"
             return Shared([], [], nothing.groups, sizes, unknown=why)
-        rows = [[_Row(row.path, row.label, row.path, row.part, row.group) for row in each] for each in rows]
+        rows = [[RunRow(row.path, row.label, row.path, row.part, row.group) for row in each] for each in rows]
         tested = [{key: row for key, row in _keyed(each).items() if _is_test(row)} for each in rows]
     together = _components(rows)
     seen = _seen(rows, together)
@@ -92,31 +82,19 @@ def shared_photos(first: Run, second: Run) -> Shared:
     return Shared(paths[0], paths[1], groups, sizes, learned, len(both) - len(kept))
 
 
-def _rows(run: Run) -> list[_Row]:
-    """The photos of a run in the order of their paths; without photos.csv (an older run) their content is empty."""
-    split, photos = run.folder / "split.csv", run.folder / "photos.csv"
-    if not split.is_file():
-        raise RunFolderError(f"{run.folder} is not whole: it has no split.csv. Next: compare it without this run")
-    contents = {row["path"]: row["sha256"] for row in read_csv(photos)} if photos.is_file() else {}
-    return [
-        _Row(row["path"], row["class"], contents.get(row["path"], ""), row["part"], row.get("group") or "")
-        for row in sorted(read_csv(split), key=lambda row: row["path"])
-    ]
-
-
 def _prints(run: Run) -> str:
     return str(run.results["photos"].get("fingerprint", run.folder))
 
 
-def _is_test(row: _Row) -> bool:
+def _is_test(row: RunRow) -> bool:
     return row.part == _TEST or _is_fold(row)
 
 
-def _is_fold(row: _Row) -> bool:
+def _is_fold(row: RunRow) -> bool:
     return row.part.startswith("fold-")
 
 
-def _keyed(rows: Iterable[_Row]) -> dict[tuple[str, int], _Row]:
+def _keyed(rows: Iterable[RunRow]) -> dict[tuple[str, int], RunRow]:
     """By content; files with the same content are told apart by their order."""
     found: Counter[str] = Counter()
     keyed = {}
@@ -126,7 +104,7 @@ def _keyed(rows: Iterable[_Row]) -> dict[tuple[str, int], _Row]:
     return keyed
 
 
-def _components(rows: Iterable[Iterable[_Row]]) -> dict[str, int]:
+def _components(rows: Iterable[Iterable[RunRow]]) -> dict[str, int]:
     """The number of the group of each content, where what either run kept together is together."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -144,7 +122,7 @@ def _components(rows: Iterable[Iterable[_Row]]) -> dict[str, int]:
     return {str(key): int(found[number]) for (kind, key), number in numbers.items() if kind == "content"}
 
 
-def _seen(rows: Iterable[Iterable[_Row]], together: Mapping[str, int]) -> set[int]:
+def _seen(rows: Iterable[Iterable[RunRow]], together: Mapping[str, int]) -> set[int]:
     """Groups that a model saw a member of before it was tested with another."""
     seen = set()
     for each in rows:

@@ -10,7 +10,8 @@ from tiny_model import FACTS, Handed, passport_of, tiny_model
 
 import tellapart
 from tellapart.deploy.export import AGREEMENT, GOLDEN, answer_both, calibrated, stamp
-from tellapart.deploy.runtime import FORMAT, Model
+from tellapart.deploy.passport import FORMAT
+from tellapart.deploy.runtime import Model
 from tellapart.errors import TellapartError
 from tellapart.evaluation.calibration import BOUNDS, scaled
 from tellapart.models.backend import keras

@@ -16,7 +16,8 @@ from tellapart.deploy.int8 import (
     sample_of,
     unsteadiness,
 )
-from tellapart.deploy.runtime import KEY, PROBABILITIES, STRANGER, Model
+from tellapart.deploy.runtime import PROBABILITIES, STRANGER, Model
+from tellapart.deploy.seal import KEY
 from tellapart.models.forward import Forward
 
 

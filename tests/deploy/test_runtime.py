@@ -18,7 +18,8 @@ from tiny_model import CLASSES, Handed, doubting_model, tiny_model, with_network
 from photo_maker import noise, save
 from tellapart.deploy import runtime
 from tellapart.deploy.doubts import NONE, UNSURE
-from tellapart.deploy.runtime import KEY, Model, load
+from tellapart.deploy.runtime import Model, load
+from tellapart.deploy.seal import KEY
 from tellapart.errors import ModelFileError, OptionError, PhotosError
 from tellapart.models.forward import BATCH
 from tellapart.models.scratch import predict

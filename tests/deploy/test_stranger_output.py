@@ -36,14 +36,14 @@ def strangers(handed: Handed) -> Strangers:
 
 def test_the_file_gives_what_numpy_gives(handed: Handed, plain: bytes, strangers: Strangers) -> None:
     forward = Forward(with_strangers(plain, strangers))
-    probabilities, told = forward.all_outputs(PICTURES)
+    probabilities, told = forward.named_outputs(PICTURES).values()
     expected, features = outputs_of(handed.fitted.exported, PICTURES)
     assert told.shape == (9,)
     assert told.dtype == np.float32
     assert told == pytest.approx(strangers.scores(features), rel=1e-3)
     assert np.ptp(told) > 0.1
     assert probabilities == pytest.approx(expected, abs=1e-5)
-    assert [len(forward.all_outputs(PICTURES[:n])[1]) for n in (1, 2)] == [1, 2]
+    assert [len(forward.named_outputs(PICTURES[:n])["stranger"]) for n in (1, 2)] == [1, 2]
 
 
 def test_the_first_output_stays_what_it_was(plain: bytes, strangers: Strangers) -> None:
@@ -57,14 +57,13 @@ def test_the_first_output_stays_what_it_was(plain: bytes, strangers: Strangers) 
 
 @pytest.mark.parametrize("temperature", [0.5, 3.0])
 def test_the_temperature_changes_no_stranger(plain: bytes, strangers: Strangers, temperature: float) -> None:
-    before = Forward(with_strangers(plain, strangers)).all_outputs(PICTURES)
+    before = Forward(with_strangers(plain, strangers)).named_outputs(PICTURES)
     warm = with_strangers(calibrated(plain, temperature), strangers)
-    after = Forward(warm).all_outputs(PICTURES)
-    assert (after[1] == before[1]).all()
-    assert np.abs(after[0] - before[0]).max() > 1e-3
-    assert Forward(calibrated(with_strangers(plain, strangers), temperature)).all_outputs(PICTURES)[1] == pytest.approx(
-        before[1]
-    )
+    after = Forward(warm).named_outputs(PICTURES)
+    assert (after["stranger"] == before["stranger"]).all()
+    assert np.abs(after["probabilities"] - before["probabilities"]).max() > 1e-3
+    late = Forward(calibrated(with_strangers(plain, strangers), temperature)).named_outputs(PICTURES)
+    assert late["stranger"] == pytest.approx(before["stranger"])
 
 
 def test_a_network_without_features_stays_as_it_is(strangers: Strangers) -> None:

@@ -1,8 +1,8 @@
 import json
 
 import numpy as np
-from looked_at import like, looked_at
 
+from looked_at import like, looked_at
 from tellapart.evaluation.drift_words import MEASURES, Drift, drift_of
 from tellapart.evaluation.reference import Reference, looks, reference_of
 from tellapart.photos.scan import Photo

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from looked_at import like, looked_at
 
+from looked_at import like, looked_at
 from tellapart.evaluation.reference import LEVELS, Reference, effective, looks, quantiles, reference_of, short
 from tellapart.photos.split import HeldOutPhotos, Split
 

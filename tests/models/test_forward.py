@@ -71,6 +71,6 @@ def test_all_outputs_come_in_the_order_of_the_file() -> None:
     model.graph.node.append(helper.make_node("Add", ["photo", "two"], ["more"]))
     model.graph.output.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, ["photos", 3]))
     forward, batch = Forward(model.SerializeToString()), np.array([[1, 2, 3]], dtype=np.float32)
-    doubled, more = forward.all_outputs(batch)
+    doubled, more = forward.named_outputs(batch).values()
     assert (doubled.tolist(), more.tolist()) == ([[2, 4, 6]], [[3, 4, 5]])
     assert forward(batch).tolist() == [[2, 4, 6]]

@@ -94,7 +94,7 @@ def test_features_are_a_second_output() -> None:
         [axis.dim_param or axis.dim_value for axis in end.type.tensor_type.shape.dim] for end in model.graph.output
     ]
     assert shapes == [["photos", 3], ["photos", 128]]
-    probabilities, features = Forward(content).all_outputs(PHOTOS)
+    probabilities, features = Forward(content).named_outputs(PHOTOS).values()
     expected = [keras.ops.convert_to_numpy(output) for output in both.predict_on_batch(PHOTOS)]
     assert np.abs(probabilities - expected[0]).max() < 1e-5
     assert np.abs(features - expected[1]).max() < 1e-4

@@ -21,7 +21,7 @@ def main(place: Path) -> None:
     pixels = pixels_for(task, task.valid, fitted.spec)
     inner = fitted.network.layers[-1].input  # two outputs, as the transfer recipes have them
     both = keras.Model(fitted.network.input, [fitted.network.output, inner])
-    told = zip(Forward(to_onnx(both)).all_outputs(pixels), outputs_of(both, pixels), strict=True)
+    told = zip(Forward(to_onnx(both)).named_outputs(pixels).values(), outputs_of(both, pixels), strict=True)
     difference = max(abs(exported - trained).max() for exported, trained in told)
     losses = [row.loss for row in fitted.history.rows]
     sys.stdout.write(json.dumps([keras.backend.backend(), losses, float(difference)]) + "\n")

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 from test_duplicates import scene, seen
 
+from looked_at import LOOK
 from photo_maker import photo
-from tellapart.photos.look import Look
 from tellapart.photos.quality import (
     BLANK,
     BLURRED,
@@ -17,18 +17,9 @@ from tellapart.photos.quality import (
 )
 from tellapart.photos.scan import Photo
 
-GOOD = Look(
-    format="JPEG",
-    orientation=1,
-    camera="",
-    file_bytes=50_000,
+GOOD = replace(
+    LOOK,
     tables="",
-    coarseness=10.0,
-    brightness=0.5,
-    contrast=0.2,
-    darkest=0.2,
-    brightest=0.8,
-    sharpness=800.0,
     thumbnail=seen(scene(0), 0).look.thumbnail,  # type: ignore[union-attr]
 )
 

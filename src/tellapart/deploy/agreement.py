@@ -1,14 +1,12 @@
 """Whether an exported file answers photos as the model does that it was made of."""
 
-import base64
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from PIL import Image
 
+from tellapart.deploy.golden import picture_of
 from tellapart.deploy.runtime import PROBABILITIES, Model
 from tellapart.errors import TellapartError
 from tellapart.models.forward import BATCH, Run
@@ -35,10 +33,7 @@ class Reference:
 
 def golden_of(model: Model) -> Reference:
     """The photos inside a model file, with their answers."""
-    pictures = []
-    for one in model.passport["golden"]:
-        with Image.open(io.BytesIO(base64.b64decode(one["png"])), formats=("PNG",)) as image:
-            pictures.append(np.asarray(image.convert("RGB")))
+    pictures = [picture_of(one["png"], model.spec.size) for one in model.passport["golden"]]
     answers = np.array([one[PROBABILITIES] for one in model.passport["golden"]])
     return Reference(GOLDEN, np.stack(pictures), answers)
 

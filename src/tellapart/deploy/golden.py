@@ -98,10 +98,15 @@ def _read(entry: dict[str, Any], classes: Sequence[str], size: int, tells_strang
         raise ValueError("its classes are not in the order in which they were written")
     if (STRANGER in entry) != tells_strangers:
         raise ValueError("its golden photos and its outputs do not fit")
-    return Golden(_picture(entry["png"], size), shares, float(entry[STRANGER]) if tells_strangers else None)
+    return Golden(picture_of(entry["png"], size), shares, float(entry[STRANGER]) if tells_strangers else None)
 
 
-def _picture(png: str, size: int) -> np.ndarray:
+def picture_of(png: str, size: int) -> np.ndarray:
+    """A golden photo's pixels, (size, size, 3), uint8.
+
+    Raises:
+        ValueError: It is no PNG of that size.
+    """
     if len(png) > 4 * size * size + _ROOM:
         raise ValueError("a golden photo is larger than its pixels")
     with Image.open(io.BytesIO(base64.b64decode(png, validate=True)), formats=("PNG",)) as image:

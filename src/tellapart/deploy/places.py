@@ -38,11 +38,11 @@ def find_photos(places: Sequence[str | PathLike[str]], names: Iterable[Path] | N
     named = [place for place in given if place != STANDARD_INPUT]
     missing = [place for place in named if not os.path.lexists(place) and not _is_pattern(place)]
     if missing:
-        raise PhotosError(f"There is no {', no '.join(missing)}. Accepted: {_ACCEPTED}.")
+        raise PhotosError(f"There is no {', no '.join(missing)}. Accepted: {_ACCEPTED}. Next: check the path.")
     for place in named:
         if next(_of_place(place), None) is None:
             told = "holds" if Path(place).is_dir() else "matches"
-            raise PhotosError(f"{place} {told} no photo. Accepted: {_FORMATS}.")
+            raise PhotosError(f"{place} {told} no photo. Accepted: {_FORMATS}. Next: check the path and the files.")
     return _found(given, names)
 
 

@@ -8,10 +8,10 @@ from os import cpu_count
 from pathlib import Path
 from typing import Final
 
-from tellapart.errors import PhotosError, RunFolderError
-from tellapart.files import read_csv
+from tellapart.errors import PhotosError
 from tellapart.photos.scan import Photo
 from tellapart.run import Run
+from tellapart.run_rows import rows_of, source_of
 
 TEST: Final = "test"
 _NAMED: Final = 3  # photos that are named where some are missing; export.json has all
@@ -63,20 +63,22 @@ def photos_of_run(run: Run, given: Path | None = None) -> RunPhotos | None:
         PhotosError: There is nothing at `given`.
         RunFolderError: The run has no split.csv.
     """
-    source = given or _source(run)
+    source = given or source_of(run)
     if source is None:
         return None
     if not source.exists():
         raise PhotosError(f"There is no {source}. Accepted: the folder or the table that the run was made of.")
     root = source.parent if source.is_file() else source
-    rows = _rows(run)
-    there = _there(root, (photo for photo, _, _ in rows))
+    # A run of an early version did not write the contents down; its photos are taken as they are.
+    rows = rows_of(run, "tellapart fit PHOTOS --out DIR")
+    found = [Photo(row.path, row.label, row.content, "", 0, 0) for row in rows]
+    there = _there(root, found)
     parts: dict[str, list[Photo]] = {"train": [], "valid": [], TEST: []}
     missing: dict[str, list[str]] = {part: [] for part in parts}
     last = f"fold-{run.results['split'].get('folds', 0)}"
-    for photo, part, _ in rows:
+    for photo, row in zip(found, rows, strict=True):
         # The model that is handed over validates with the last fold and learns from all others.
-        name = part if part in parts else "valid" if part == last else "train"
+        name = row.part if row.part in parts else "valid" if row.part == last else "train"
         if there[photo.path]:
             parts[name].append(photo)
         else:
@@ -86,28 +88,9 @@ def photos_of_run(run: Run, given: Path | None = None) -> RunPhotos | None:
         tuple(parts["train"]),
         tuple(parts["valid"]),
         tuple(parts[TEST]),
-        {photo.path: group for photo, _, group in rows if group},
+        {row.path: row.group for row in rows if row.group},
         {part: tuple(paths) for part, paths in missing.items() if paths},
     )
-
-
-def _source(run: Run) -> Path | None:
-    settings = run.results.get("settings") or {}
-    places = (settings.get("photos_absolute"), settings.get("photos"))
-    return next((Path(place) for place in places if place and Path(place).exists()), None)
-
-
-def _rows(run: Run) -> list[tuple[Photo, str, str]]:
-    """Each photo with its part and its group, in the order of their paths."""
-    split, contents = run.folder / "split.csv", run.folder / "photos.csv"
-    if not split.is_file():
-        raise RunFolderError(f"{run.folder} is not whole: it has no split.csv. Next: tellapart fit PHOTOS --out DIR")
-    # A run of an early version did not write the contents down; its photos are taken as they are.
-    known = {row["path"]: row["sha256"] for row in read_csv(contents)} if contents.is_file() else {}
-    return [
-        (Photo(row["path"], row["class"], known.get(row["path"], ""), "", 0, 0), row["part"], row.get("group") or "")
-        for row in sorted(read_csv(split), key=lambda row: row["path"])
-    ]
 
 
 def _there(root: Path, photos: Iterable[Photo]) -> dict[str, bool]:

@@ -21,8 +21,6 @@ from tellapart.models.forward import BATCH, Forward
 from tellapart.photos.decode import decode
 from tellapart.photos.pixels import PixelSpec, to_pixels
 
-FORMAT: Final = passport.FORMAT
-KEY: Final = seal.KEY
 PROBABILITIES: Final = names.PROBABILITIES  # the first output
 STRANGER: Final = names.STRANGER  # an output: how strange a photo is
 HEAT: Final = names.HEAT  # an output: which places of a photo speak for its most probable class

@@ -30,11 +30,6 @@ class Forward:
         (found,) = self.named_outputs(batch, [self.outputs[0].name]).values()
         return found
 
-    def all_outputs(self, batch: np.ndarray) -> list[np.ndarray]:
-        """Run one batch and give every output, in the order of the file."""
-        found = self._session.run(None, {self.inputs[0].name: batch.astype(np.float32, copy=False)})
-        return [np.asarray(output) for output in found]
-
     def named_outputs(self, batch: np.ndarray, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
         """Run one batch and give outputs by their names.
 
