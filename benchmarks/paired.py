@@ -1,0 +1,88 @@
+"""Timings side by side: Tellapart and stock Keras in turn, in one run, on the same photos.
+
+Every benchmark hands its runs to `compare`, which changes their order from pair to pair, so that a machine that
+becomes slower meanwhile is unjust to neither, and keeps what it found in `benchmarks/results/NAME.json`.
+"""
+
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+RESULTS: Final = Path(__file__).with_name("results")
+OURS: Final = "tellapart"
+STOCK: Final = "keras"
+
+
+def compare(runs: Mapping[str, Callable[[], Any]], *, pairs: int = 5, warm_up: bool = True) -> dict[str, Any]:
+    """Time runs in turn.
+
+    Args:
+        runs: By name; `tellapart` and `keras` among them. Each does its work whole, and may give what it found.
+        pairs: How often each is timed.
+        warm_up: Whether each runs once before, untimed.
+
+    Returns:
+        `seconds`, by name: `median`, `low`, `high` and `all`; `found`, by name, what the last run gave; and
+        `times_faster`, of `tellapart` against each other one: median, lowest and highest ratio of a pair.
+    """
+    found = {name: run() for name, run in runs.items()} if warm_up else {}
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for number in range(pairs):
+        for name in sorted(runs, reverse=bool(number % 2)):
+            start = time.perf_counter()
+            found[name] = runs[name]()
+            seconds[name].append(time.perf_counter() - start)
+    others = [name for name in runs if name != OURS]
+    return {
+        "pairs": pairs,
+        "seconds": {
+            name: {**spread(times), "all": [round(one, 4) for one in times]} for name, times in seconds.items()
+        },
+        "times_faster": {
+            name: spread([theirs / own for own, theirs in zip(seconds[OURS], seconds[name], strict=True)])
+            for name in others
+        },
+        "found": found,
+    }
+
+
+def spread(figures: list[float]) -> dict[str, float]:
+    """Median, lowest and highest."""
+    kept = {"median": statistics.median(figures), "low": min(figures), "high": max(figures)}
+    return {name: round(value, 4) for name, value in kept.items()}
+
+
+def keep(name: str, what: str, figures: Mapping[str, Any]) -> None:
+    """Write a benchmark's figures to `results/NAME.json`, and print them as one line.
+
+    Args:
+        name: Of the file.
+        what: One sentence for the page: what was timed, on what.
+        figures: Anything that JSON takes; `aim` and `reached` are shown side by side on the page.
+    """
+    told = {"benchmark": name, "what": what, **figures, "machine": machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}"}
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    packages = ("keras", "tensorflow-cpu", "onnxruntime", "numpy", "tellapart")
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text(encoding="utf-8").splitlines() if told.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {
+        "processor": names[0] if names else platform.processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
+        "packages": {package: version(package) for package in packages},
+    }
