@@ -1,17 +1,14 @@
 """The one training loop, for every recipe and every tuning trial."""
 
-import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 
-from tellapart.errors import TrainingError
 from tellapart.models.backend import keras
 from tellapart.photos.batches import Batches
-from tellapart.progress import Bar, Progress, Silent
+from tellapart.progress import Progress, Silent
 
 # The loss is weighted where the largest class has over 1.5 times the photos of the smallest.
 IMBALANCE: Final = 1.5
@@ -105,10 +102,12 @@ def train(network: Any, parts: tuple[Batches, Batches], plan: Plan, watcher: Wat
     Raises:
         TrainingError: The loss is not finite; the message names recipe and epoch.
     """
+    from tellapart.models.epochs import Diary, Feed  # their base classes are Keras'
+
     training, validation = parts
     compile_network(network, plan)
     with watcher.progress.bar(f"Training {watcher.name}", plan.epochs * len(training)) as bar:
-        diary = _Diary(watcher, bar)
+        diary = Diary(watcher, bar)
         stopper = keras.callbacks.EarlyStopping(monitor="val_loss", patience=plan.patience, restore_best_weights=True)
         easing = keras.callbacks.ReduceLROnPlateau(
             monitor="val_loss",
@@ -117,8 +116,8 @@ def train(network: Any, parts: tuple[Batches, Batches], plan: Plan, watcher: Wat
             min_lr=plan.learning_rate / 100,
         )
         network.fit(
-            _Feed(training, network.output_shape[-1], plan.label_smoothing),
-            validation_data=_Feed(validation, network.output_shape[-1]),
+            Feed(training, network.output_shape[-1], plan.label_smoothing),
+            validation_data=Feed(validation, network.output_shape[-1]),
             epochs=plan.epochs,
             class_weight=class_weights(training.labels),
             callbacks=[diary, easing, stopper],
@@ -151,65 +150,3 @@ def class_weights(labels: np.ndarray) -> dict[int, float] | None:
         return None
     weights = len(labels) / (len(counts) * counts)
     return {int(number): float(weight) for number, weight in zip(numbers, weights, strict=True)}
-
-
-class _Feed(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches in the form that Keras takes on every backend."""
-
-    def __init__(self, batches: Batches, n_classes: int, smoothing: float = 0.0) -> None:
-        super().__init__()
-        self._batches = batches
-        self._targets = np.eye(n_classes, dtype=np.float32) * (1 - smoothing) + smoothing / n_classes
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        inputs, labels = self._batches[number]
-        return inputs, self._targets[labels]
-
-    def on_epoch_end(self) -> None:
-        self._batches.next_epoch()
-
-
-class _Diary(keras.callbacks.Callback):  # type: ignore[misc]
-    """Writes down each epoch, moves the bar, and stops on a loss that is not finite."""
-
-    def __init__(self, watcher: Watcher, bar: Bar) -> None:
-        super().__init__()
-        self.rows: list[Epoch] = []
-        self.told_to_stop = False
-        self._watcher = watcher
-        self._bar = bar
-        self._start = time.perf_counter()
-        self._validated = ""
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        logs = logs or {}
-        self._check(logs["loss"], "training")
-        self._bar.say(f"loss {logs['loss']:.3f} accuracy {logs['accuracy']:.2f}{self._validated}")
-        self._bar.advance()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        logs = logs or {}
-        self._check(logs["val_loss"], "validation")
-        row = Epoch(
-            epoch + 1,
-            float(logs["loss"]),
-            float(logs["accuracy"]),
-            float(logs["val_loss"]),
-            float(logs["val_accuracy"]),
-            time.perf_counter() - self._start,
-            float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
-        )
-        self.rows.append(row)
-        self._validated = f" | valid {row.valid_loss:.3f} {row.valid_accuracy:.2f}"
-        if self._watcher.after_epoch and self._watcher.after_epoch(row):
-            self.told_to_stop = self.model.stop_training = True
-
-    def _check(self, loss: float, of_what: str) -> None:
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"{self._watcher.name}: the {of_what} loss is not finite in epoch {len(self.rows) + 1}. "
-                "Next: run again without this recipe (--recipes), or with another --seed."
-            )

@@ -1,0 +1,88 @@
+"""What Keras is handed for training: batches in its form, and a diary of the epochs."""
+
+import math
+import time
+
+import numpy as np
+
+from tellapart.errors import TrainingError
+from tellapart.models.backend import keras
+from tellapart.models.training import Epoch, Watcher
+from tellapart.photos.batches import Batches
+from tellapart.progress import Bar
+
+
+class Feed(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches in the form that Keras takes on every backend.
+
+    Args:
+        batches: Inputs and class numbers.
+        n_classes: How many classes the targets have.
+        smoothing: Share of each label that is spread over all classes.
+    """
+
+    def __init__(self, batches: Batches, n_classes: int, smoothing: float = 0.0) -> None:
+        super().__init__()
+        self._batches = batches
+        self._targets = np.eye(n_classes, dtype=np.float32) * (1 - smoothing) + smoothing / n_classes
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        inputs, labels = self._batches[number]
+        return inputs, self._targets[labels]
+
+    def on_epoch_end(self) -> None:
+        """Move on to the next order."""
+        self._batches.next_epoch()
+
+
+class Diary(keras.callbacks.Callback):  # type: ignore[misc]
+    """Writes down each epoch, moves the bar, and stops on a loss that is not finite.
+
+    Attributes:
+        rows: The epochs so far.
+        told_to_stop: Whether the watcher ended training.
+    """
+
+    def __init__(self, watcher: Watcher, bar: Bar) -> None:
+        super().__init__()
+        self.rows: list[Epoch] = []
+        self.told_to_stop = False
+        self._watcher = watcher
+        self._bar = bar
+        self._start = time.perf_counter()
+        self._validated = ""
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Show the loss so far, and stop where it is none."""
+        logs = logs or {}
+        self._check(logs["loss"], "training")
+        self._bar.say(f"loss {logs['loss']:.3f} accuracy {logs['accuracy']:.2f}{self._validated}")
+        self._bar.advance()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Write the epoch down, and ask the watcher whether to go on."""
+        logs = logs or {}
+        self._check(logs["val_loss"], "validation")
+        row = Epoch(
+            epoch + 1,
+            float(logs["loss"]),
+            float(logs["accuracy"]),
+            float(logs["val_loss"]),
+            float(logs["val_accuracy"]),
+            time.perf_counter() - self._start,
+            float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+        )
+        self.rows.append(row)
+        self._validated = f" | valid {row.valid_loss:.3f} {row.valid_accuracy:.2f}"
+        if self._watcher.after_epoch and self._watcher.after_epoch(row):
+            self.told_to_stop = self.model.stop_training = True
+
+    def _check(self, loss: float, of_what: str) -> None:
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"{self._watcher.name}: the {of_what} loss is not finite in epoch {len(self.rows) + 1}. "
+                "Next: run again without this recipe (--recipes), or with another --seed."
+            )

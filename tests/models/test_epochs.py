@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+from tiny_set import QUIET
+
+from tellapart.errors import TrainingError
+from tellapart.models.epochs import Diary, Feed
+from tellapart.models.training import Watcher
+from tellapart.photos.batches import Batches, rows_of
+from tellapart.progress import Silent
+
+pytestmark = QUIET
+
+
+def test_a_feed_gives_every_batch_with_its_targets() -> None:
+    batches = Batches(rows_of(np.arange(5.0)[:, np.newaxis]), np.array([0, 1, 2, 0, 1]), 2, 0, shuffle=False)
+    feed = Feed(batches, 3, smoothing=0.3)
+    assert len(feed) == 3
+    inputs, targets = feed[2]
+    assert inputs.tolist() == [[4.0]]
+    assert targets == pytest.approx(np.array([[0.1, 0.8, 0.1]]))
+    feed.on_epoch_end()
+    assert batches.epoch == 1
+
+
+def test_a_diary_stops_where_the_loss_is_not_finite() -> None:
+    with Silent().bar("Training", 2) as bar:
+        diary = Diary(Watcher("tiny"), bar)
+        diary.on_train_batch_end(0, {"loss": 1.0, "accuracy": 0.5})
+        with pytest.raises(TrainingError, match=r"^tiny: the training loss is not finite in epoch 1\. Next: "):
+            diary.on_train_batch_end(1, {"loss": float("inf"), "accuracy": 0.5})
