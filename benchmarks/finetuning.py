@@ -95,7 +95,7 @@ def main() -> None:
     faster = spread(times_faster(curves[OURS], curves[STOCK]))
     keep(
         "finetuning",
-        f"Photos of {options.photos.name} to a fine-tuned MobileNetV2 at {options.size} pixels, to equal validation loss",
+        f"Photos of {options.photos.name} to a fine-tuned MobileNetV2, {options.size} pixels, to equal validation loss",
         {
             "to_equal_loss": faster,
             "whole": whole,

@@ -11,6 +11,7 @@ from tiny_set import QUIET, draw_set, task_on
 from tellapart.errors import TrainingError
 from tellapart.files import read_csv
 from tellapart.models import tuning
+from tellapart.models.halving import IN_VAIN
 from tellapart.models.scratch import pixels_for, predict
 from tellapart.models.task import Fitted, Options, Task
 from tellapart.models.training import Epoch, History, Watcher
@@ -187,14 +188,14 @@ def test_poor_trials_end_within_two_epochs(task: Task, monkeypatch: pytest.Monke
     assert states == ["COMPLETE", "PRUNED", "PRUNED"]
 
 
-def test_the_search_ends_where_ten_trials_brought_nothing(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_search_ends_where_many_trials_brought_nothing(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     fits = scripted(monkeypatch, lambda number: [0.3] if number == 2 else [0.5])
     many = replace(task, options=replace(task.options, trials=25))
     fitted = fit_tuned(many, SIZE)
-    assert len(fits) == 3 + 10
+    assert len(fits) == 3 + IN_VAIN
     assert fitted.hyperparameters["best_trial"] == 2
     fit_tuned(many, SIZE)  # it has ended for good: only the best network is made again
-    assert len(trials_of(task)) == 13
+    assert len(trials_of(task)) == 3 + IN_VAIN
 
 
 def test_a_search_with_halving_that_was_killed_and_goes_on_is_the_same(

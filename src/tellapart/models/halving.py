@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 RUNGS: Final = (2, 4, 8, 16, 32)
-_LEAST: Final = 10  # so many trials may bring nothing, or a third of all that are allowed
+IN_VAIN: Final = 12  # so many trials in a row may bring nothing
 
 
 def is_behind(losses: Mapping[int, float], others: Sequence[Mapping[int, float]]) -> bool:
@@ -35,12 +35,11 @@ def at_rung(trials: Sequence[Any], rung: int) -> list[dict[int, float]]:
     return [losses for state, losses in told if state == "COMPLETE" or (state == "PRUNED" and max(losses) >= rung)]
 
 
-def is_in_vain(trials: Sequence[Any], most: int) -> bool:
+def is_in_vain(trials: Sequence[Any]) -> bool:
     """Whether so many trials in a row lowered the loss no further that the search may end.
 
     Args:
         trials: Of the study, in order; those that a kill ended are left out.
-        most: How many trials are allowed in all.
     """
     lowest, since = float("inf"), 0
     for trial in trials:
@@ -48,4 +47,4 @@ def is_in_vain(trials: Sequence[Any], most: int) -> bool:
             lowest, since = trial.value, 0
         elif trial.state.is_finished():
             since += 1
-    return since >= max(_LEAST, most // 3)
+    return since >= IN_VAIN

@@ -82,7 +82,7 @@ def fit_tuned(task: Task, size: int) -> Fitted:
         searcher = _Searcher(task, size, start + task.options.budget - spent)
         finished = sum(trial.state.is_finished() for trial in study.trials)
         left = task.options.trials - (finished - _made_again(study))
-        if left > 0 and searcher.seconds_left > 0 and not is_in_vain(_counted(study), task.options.trials):
+        if left > 0 and searcher.seconds_left > 0 and not is_in_vain(_counted(study)):
             searcher.search(study, left)
         _write_tables(task.folder, study)
         if not _finished(study):
@@ -123,7 +123,7 @@ class _Searcher:
                 lowest = min(_finished(study), default=math.nan)
                 bar.advance()
                 bar.say(f"lowest loss {lowest:.3f}")
-                if is_in_vain(_counted(study), options.trials):
+                if is_in_vain(_counted(study)):
                     study.stop()
 
             study.optimize(
