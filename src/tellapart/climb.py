@@ -120,6 +120,7 @@ def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
         **fitted.seconds,
         "evaluate": time.perf_counter() - before_test,
         "total": time.perf_counter() - start,
+        "waiting": fitted.history.waited,
     }
     entry = _entry(recipe, fitted, climb, evaluation)
     entry["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
