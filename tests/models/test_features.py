@@ -22,7 +22,7 @@ from tellapart.models.features import (
     photo_to,
     pooled_features,
 )
-from tellapart.models.forward import Forward, in_batches
+from tellapart.models.forward import Run, in_batches
 from tellapart.models.onnx_export import to_onnx
 from tellapart.models.pocket import FILE
 from tellapart.photos.batches import pixels_of
@@ -56,7 +56,7 @@ def runs(monkeypatch: pytest.MonkeyPatch, exported: bytes) -> list[int]:
     given: list[int] = []
     monkeypatch.setattr(features, "to_onnx", lambda _: exported)
 
-    def counted(forward: Forward, inputs: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    def counted(forward: Run, inputs: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         some = list(inputs)
         given.append(len(some))
         yield from in_batches(forward, some)
@@ -170,9 +170,9 @@ def test_maps_are_kept_some_photos_a_file(
 
 
 def test_the_halves_of_a_cut_agree_with_the_whole(
-    pretrained: Pretrained, photos: tuple[Path, tuple[Photo, ...]]
+    pretrained: Pretrained, photos: tuple[Path, tuple[Photo, ...]], tmp_path: Path
 ) -> None:
-    halves = cut(pretrained)
+    halves = cut(pretrained, tmp_path)
     pixels = np.stack(list(pixels_of(*photos, pretrained.spec))).astype(np.float32)
     below = halves.lower(pixels)
     assert below.shape[1:] == halves.shape

@@ -7,7 +7,6 @@ photos computes the new ones only. Files are safetensors: plain arrays.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +18,8 @@ from tellapart.models import hub, pocket
 from tellapart.models.backbones import Backbone, build_backbone
 from tellapart.models.backend import keras
 from tellapart.models.cuts import cut_layer, output_of
-from tellapart.models.forward import Forward, Run, in_batches
+from tellapart.models.engine import fast_forward
+from tellapart.models.forward import Later, Run, in_batches
 from tellapart.models.onnx_export import to_onnx
 from tellapart.models.weights import fingerprint, load_weights
 from tellapart.photos.batches import map_rows, pixels_of, write_rows
@@ -101,7 +101,8 @@ def pooled_features(
     held = _held(folder)
     missing = list({photo.content: photo for photo in photos if photo.content not in held}.values())
     if missing:
-        forward = Forward(to_onnx(photo_to(pretrained, pretrained.network)))
+        content = to_onnx(photo_to(pretrained, pretrained.network))
+        forward = fast_forward(content, pretrained.key, cache)
         maps = in_batches(forward, pixels_of(root, missing, pretrained.spec))
         title = f"Features of {pretrained.backbone.name}"
         _keep(folder, missing, track(maps, title, len(missing), progress))
@@ -172,27 +173,22 @@ class Cut:
     shape: tuple[int, ...]
 
 
-def cut(pretrained: Pretrained) -> Cut:
-    """Cut a backbone below its last convolutional block."""
+def cut(pretrained: Pretrained, cache: Path) -> Cut:
+    """Cut a backbone below its last convolutional block.
+
+    Args:
+        pretrained: The backbone.
+        cache: Where it is kept how the lower part runs fastest.
+    """
     layer = cut_layer(pretrained.network, pretrained.backbone)
     seam = output_of(layer)
     lower = photo_to(pretrained, keras.Model(pretrained.network.input, seam))
     return Cut(
-        _when_used(lambda: Forward(to_onnx(lower))),
+        Later(lambda: fast_forward(to_onnx(lower), f"{pretrained.key} below {layer.name}", cache)),
         keras.Model(seam, pretrained.network.output),
         layer.name,
         tuple(seam.shape[1:]),
     )
-
-
-def _when_used(build: Callable[[], Run]) -> Run:
-    """Put off what takes seconds to build; where the activations are kept already, it is never needed."""
-    built = cache(build)
-
-    def run(batch: np.ndarray) -> np.ndarray:
-        return built()(batch)
-
-    return run
 
 
 def activations(
