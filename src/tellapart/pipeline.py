@@ -9,14 +9,15 @@ from typing import Any
 from tellapart.climb import Climb
 from tellapart.cross_validation import climb_in_folds
 from tellapart.demo.furniture_set import draw_furniture
-from tellapart.errors import OptionError
+from tellapart.errors import MissingExtraError, OptionError, UserError
 from tellapart.explain.leave import leave_explanations
 from tellapart.files import cache_folder, make_folder, write_bytes, write_csv, write_json, write_text
 from tellapart.label_check import with_labels
 from tellapart.models import choice
+from tellapart.models.backbone_file import backbone_onnx
+from tellapart.models.backend import check_backend
 from tellapart.models.choice import Choice
-from tellapart.models.features import load_pretrained
-from tellapart.models.recipes import choose_recipes, on_backbones
+from tellapart.models.recipes import Recipe, choose_recipes, on_backbones
 from tellapart.models.task import Options
 from tellapart.more_photos import about_more_photos
 from tellapart.photos.audit import Audit, audit
@@ -97,7 +98,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
         forbid_network()
     progress = progress or Silent()
     source, run = Path(photos), Path(out)
-    chosen = choose_recipes(recipes)
+    chosen = _recipes(recipes)
     tracking = trackers(track, run, progress)
     options = Options(seed, image_size, epochs, None, None, budget, trials)
     _check(options, test_share, folds)
@@ -178,12 +179,25 @@ def demo(  # noqa: PLR0913  as for `fit`
     return fit(photos, run, recipes=recipes, backbone=backbone, seed=seed, budget=budget, progress=progress)
 
 
+def _recipes(names: str) -> tuple[Recipe, ...]:
+    """The recipes of these names; what they need is looked for before any photo is."""
+    chosen = choose_recipes(names)
+    if any(recipe.needs_keras for recipe in chosen):
+        try:
+            check_backend()
+        except MissingExtraError as problem:
+            raise UserError(
+                f"{problem}, or what needs none of it: --recipes linear --backbone {choice.BUILT_IN}"
+            ) from None
+    return chosen
+
+
 def _backbones(
     asked: list[str] | None, given: Path | None, options: Options, before: dict[str, Any], progress: Progress
 ) -> Choice | None:
     """The backbones with their weights; None where they are to be measured, which takes the photos.
 
-    Each is loaded once, so that a wrong file stops the run before it trains. What a
+    Each is written as ONNX, where that was not done before, so that a wrong file stops the run before it trains. What a
     run chose itself (the default, or by measurement) it keeps when it goes on.
     """
     kept = before.get("backbone") if asked in (None, [choice.AUTO]) and given is None else None
@@ -193,7 +207,7 @@ def _backbones(
     if kept:
         chosen = replace(chosen, why=before.get("why") or chosen.why, by_name=False)
     for row in chosen.backbones:
-        load_pretrained(row, options.image_size or row.image_size, chosen.weights[row.name])
+        backbone_onnx(row, options.image_size or row.image_size, chosen.weights[row.name], cache_folder())
     return chosen
 
 

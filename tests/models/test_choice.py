@@ -8,6 +8,7 @@ from tiny_set import COLOURS, QUIET, draw_set, photos_of
 from as_user import Notes
 from tellapart.errors import OptionError, StorageError, UnknownNameError, WeightsError
 from tellapart.models import choice
+from tellapart.models import features as features_module
 from tellapart.models.backbones import Backbone, find_backbone
 from tellapart.models.choice import built_in_features, by_measurement, features_of_run, read_names, resolve
 from tellapart.models.pocket import FILE
@@ -91,7 +92,7 @@ def features(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[float, float] |
     """Backbones by name: how well theirs tell the classes apart and the seconds they take, or why they cannot."""
     table: dict[str, tuple[float, float] | str] = {}
 
-    def answer(row: Backbone, _path: Path, _root: Path, sample: list[Photo], *_: Any) -> tuple[np.ndarray, float] | str:
+    def answer(row: Backbone, _root: Path, sample: list[Photo], *_: Any) -> tuple[np.ndarray, float] | str:
         known = table[row.name]
         if isinstance(known, str):
             return known
@@ -100,6 +101,7 @@ def features(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[float, float] |
         return generator.normal(size=(len(sample), 8)) + known[0] * np.eye(3, 8)[numbers], known[1]
 
     monkeypatch.setattr(choice, "_features", answer)
+    monkeypatch.setattr(choice, "source_of", lambda row, *_: row)
     monkeypatch.setattr(choice, "weights_at_hand", lambda row, *_: Path(row.name))
     return table
 
@@ -162,6 +164,6 @@ def test_the_features_of_a_run_are_those_of_its_first_backbone_and_computed_once
     without = features_of_run(None, 64, root, photos, cache=tmp_path, progress=Silent())
     assert without[0] == "pocket"
     assert not np.array_equal(without[1], features), "without a backbone of its own it has its own size, too"
-    monkeypatch.setattr(choice, "load_pretrained", lambda *_: pytest.fail("a network was built"))
+    monkeypatch.setattr(features_module, "backbone_onnx", lambda *_: pytest.fail("a network was opened"))
     again = features_of_run(chosen, 64, root, photos[::-1], cache=tmp_path, progress=Silent())
     assert np.array_equal(again[1], features[::-1])

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +21,7 @@ from tellapart.models.forward import Forward, Streams, in_batches
 from tellapart.models.machine_record import keep, kept
 from tiny_backbone import tiny_backbone
 
+WITH_OPENVINO = pytest.mark.skipif(not find_spec("openvino"), reason="openvino is not installed")
 PHOTOS = np.random.default_rng(0).integers(0, 256, (21, 24, 24, 3), dtype=np.uint8)
 
 
@@ -32,8 +33,8 @@ def rates(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[tuple[str, int, int
         turns: list[int] = []
         open_one = engine._opener
 
-        def opener(content: bytes, output: str | None) -> Callable[[Settings], Streams]:
-            opened = open_one(content, output)
+        def opener(content: bytes, outputs: Sequence[str]) -> Callable[[Settings], Streams]:
+            opened = open_one(content, outputs)
 
             def tagged(settings: Settings) -> Streams:
                 run = opened(replace(settings, engine=ONNX_RUNTIME))
@@ -58,7 +59,7 @@ def rates(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[tuple[str, int, int
 
 def choose() -> Settings:
     content = tiny_backbone()
-    return measured(content, engine._opener(content, None))[0]
+    return measured(content, engine._opener(content, ()))[0]
 
 
 def test_the_choice_is_kept_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,20 +99,26 @@ def test_of_onnx_runtime_every_choice_gives_the_same_bits(tmp_path: Path) -> Non
         assert np.array_equal(run(PHOTOS), expected)
 
 
-@pytest.mark.skipif(not find_spec("openvino"), reason="openvino is not installed")
+@WITH_OPENVINO
 def test_openvino_agrees_within_rounding(tmp_path: Path) -> None:
     keep(tmp_path, "engine tiny", asdict(Settings(OPENVINO, 2, 1, 4)))
-    found = np.stack(list(in_batches(fast_forward(tiny_backbone(), "tiny", tmp_path, "features"), PHOTOS)))
+    found = np.stack(list(in_batches(fast_forward(tiny_backbone(), "tiny", tmp_path, ["features"]), PHOTOS)))
     expected = Forward(tiny_backbone()).named_outputs(PHOTOS)["features"]
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
 
 
-def test_an_output_is_asked_for_by_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [ONNX_RUNTIME, pytest.param(OPENVINO, marks=WITH_OPENVINO)])
+def test_outputs_are_asked_for_by_name(tmp_path: Path, kind: str) -> None:
+    keep(tmp_path, "engine tiny", asdict(Settings(kind, 2, 1, 4)))
     expected = Forward(tiny_backbone()).named_outputs(PHOTOS)
-    maps, features = (fast_forward(tiny_backbone(), "tiny", tmp_path, name)(PHOTOS) for name in ("maps", "features"))
-    assert np.array_equal(maps, expected["maps"])
-    assert np.array_equal(features, expected["features"])
+    near = {name: pytest.approx(found, abs=1e-4) for name, found in expected.items()}
+    assert fast_forward(tiny_backbone(), "tiny", tmp_path)(PHOTOS) == near["maps"]
+    assert fast_forward(tiny_backbone(), "tiny", tmp_path, ["features"])(PHOTOS) == near["features"]
+    both = list(fast_forward(tiny_backbone(), "tiny", tmp_path, ["features", "maps"]).each(PHOTOS))
+    assert len(both) == len(PHOTOS)
+    for place, name in enumerate(("features", "maps")):
+        assert np.stack([one[place] for one in both]) == near[name]
 
 
 def test_the_default_stays_where_nothing_is_well_ahead(rates: Callable[..., list[int]]) -> None:

@@ -70,7 +70,7 @@ def test_the_export_agrees_and_so_do_the_halves_of_a_cut(presets: Path, name: st
 def test_pooled_features_are_the_means_of_its_maps(presets: Path, tmp_path: Path) -> None:
     pretrained, root = loaded(presets / "vit"), draw_set(tmp_path / "photos", per_class=2)
     photos = photos_of(root)
-    found = pooled_features(pretrained, root, photos, cache=tmp_path, progress=Silent())
+    found = pooled_features(pretrained.source, root, photos, cache=tmp_path, progress=Silent())
     pixels = np.stack(list(pixels_of(root, photos, pretrained.spec))).astype(np.float32)
     maps = keras.ops.convert_to_numpy(photo_to(pretrained, pretrained.network)(pixels))
     assert found == pytest.approx(maps.mean(axis=(1, 2)), abs=2e-3)

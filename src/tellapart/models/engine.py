@@ -9,7 +9,7 @@ OpenVINO rounds otherwise, so it has to be well ahead, and a choice that was mad
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache as once
 from importlib.util import find_spec
@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 import numpy as np
 
 from tellapart.machine import usable_cores
-from tellapart.models.forward import Run, Streams, runtime_session
+from tellapart.models.forward import Streams, runtime_session
 from tellapart.models.machine_record import keep, kept
 
 ONNX_RUNTIME: Final = "onnxruntime"
@@ -29,6 +29,7 @@ _MOST_STREAMS: Final = 16  # each holds the activations of a batch
 _SECONDS: Final = 2.0
 _ROUNDS: Final = 3
 _TURN: Final = 0.05  # seconds that one timing takes at least
+Rows = Callable[[np.ndarray], Iterable[Any]]  # from a batch to one result a photo
 _AHEAD: Final = {ONNX_RUNTIME: 1.1, OPENVINO: 1.25}  # times as fast as the default, or the default stays
 
 
@@ -65,24 +66,24 @@ def default_settings() -> Settings:
     return Settings(ONNX_RUNTIME, streams, max(1, usable_cores() // streams), BATCHES[0])
 
 
-def fast_forward(content: bytes, key: str, cache: Path, output: str | None = None) -> Streams:
+def fast_forward(content: bytes, key: str, cache: Path, outputs: Sequence[str] = ()) -> Streams:
     """Open a network as it runs fastest on this machine.
 
     Args:
         content: The bytes of an ONNX file of one input, photos.
         key: What network at what size it is; the choice is kept by it in `cache/machine.json`.
         cache: The cache's folder.
-        output: Which of its outputs; None for the first.
+        outputs: Which of its outputs; without names the first.
 
     Returns:
-        A `Run`; `in_batches` gives it photos as it takes them best.
+        Gives an array a photo, or where several outputs are named a tuple of them.
 
     Raises:
         StorageError: The choice cannot be kept.
     """
     name = f"engine {key}"
     settings = Settings.from_dict(kept(cache, name))
-    opened = _opener(content, output)
+    opened = _opener(content, outputs)
     if settings is None:
         settings, rate = measured(content, opened)
         keep(cache, name, {**asdict(settings), "photos_per_second": round(rate, 1)})
@@ -155,10 +156,10 @@ def _engines() -> tuple[str, ...]:
     return (ONNX_RUNTIME, OPENVINO) if find_spec(OPENVINO) else (ONNX_RUNTIME,)
 
 
-def _opener(content: bytes, output: str | None) -> Callable[[Settings], Streams]:
+def _opener(content: bytes, outputs: Sequence[str]) -> Callable[[Settings], Streams]:
     """Give a network as settings say; what is alike for several is opened once."""
-    on_onnx_runtime = once(lambda threads: _onnx_runtime(content, threads, output))
-    on_openvino = once(lambda streams, threads: _openvino(content, streams, threads, output))
+    on_onnx_runtime = once(lambda threads: _onnx_runtime(content, threads, outputs))
+    on_openvino = once(lambda streams, threads: _openvino(content, streams, threads, outputs))
 
     def opened(settings: Settings) -> Streams:
         if settings.engine == OPENVINO:
@@ -170,31 +171,35 @@ def _opener(content: bytes, output: str | None) -> Callable[[Settings], Streams]
     return opened
 
 
-def _onnx_runtime(content: bytes, threads: int, output: str | None) -> Run:
+def _onnx_runtime(content: bytes, threads: int, outputs: Sequence[str]) -> Rows:
     session = runtime_session(content, threads=threads)
     name = session.get_inputs()[0].name
-    wanted = [output or session.get_outputs()[0].name]
+    wanted = list(outputs) or [session.get_outputs()[0].name]
 
-    def run(batch: np.ndarray) -> np.ndarray:
-        (found,) = session.run(wanted, {name: batch.astype(np.float32, copy=False)})
-        return np.asarray(found)
+    def run(batch: np.ndarray) -> Iterable[Any]:
+        return _rows(session.run(wanted, {name: batch.astype(np.float32, copy=False)}))
 
     return run
 
 
-def _openvino(content: bytes, streams: int, threads: int, output: str | None) -> Run:
+def _openvino(content: bytes, streams: int, threads: int, outputs: Sequence[str]) -> Rows:
     import openvino
 
     settings = {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": streams * threads, "INFERENCE_PRECISION_HINT": "f32"}
-    network = openvino.Core()
-    compiled = network.compile_model(network.read_model(content), "CPU", settings)
-    wanted = compiled.output(output or 0)
+    runtime = openvino.Core()
+    compiled = runtime.compile_model(runtime.read_model(content), "CPU", settings)
+    wanted = [compiled.output(name) for name in outputs or (0,)]
     own = threading.local()  # a request is of one thread
 
-    def run(batch: np.ndarray) -> np.ndarray:
+    def run(batch: np.ndarray) -> Iterable[Any]:
         if not hasattr(own, "request"):
             own.request = compiled.create_infer_request()
         found = own.request.infer({0: batch.astype(np.float32, copy=False)})
-        return np.array(found[wanted])  # a copy: the request's own memory is written again by its next batch
+        # Copies: the request's own memory is written again by its next batch.
+        return _rows([np.array(found[one]) for one in wanted])
 
     return run
+
+
+def _rows(found: Sequence[np.ndarray]) -> Iterable[Any]:
+    return found[0] if len(found) == 1 else list(zip(*found, strict=True))

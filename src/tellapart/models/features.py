@@ -12,15 +12,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from tellapart.errors import OptionError
+from tellapart.errors import OptionError, WeightsError
 from tellapart.files import make_folder, write_bytes
 from tellapart.models import hub, pocket
+from tellapart.models.backbone_file import MAPS, POOLED, backbone_onnx
 from tellapart.models.backbones import Backbone, build_backbone
 from tellapart.models.backend import keras
-from tellapart.models.cuts import cut_layer, output_of
 from tellapart.models.engine import fast_forward
 from tellapart.models.forward import Later, Run, in_batches
-from tellapart.models.onnx_export import to_onnx
+from tellapart.models.task import Task
 from tellapart.models.weights import fingerprint, load_weights
 from tellapart.photos.batches import map_rows, pixels_of, write_rows
 from tellapart.photos.pixels import PixelSpec
@@ -28,32 +28,69 @@ from tellapart.photos.scan import Photo, digest_of
 from tellapart.progress import Progress, track
 
 SHARD: Final = 64  # photos a file: at most 64 are computed again after a kill
+_POOLED: Final = "pooled"  # the folder of the means, which are read again and again; the maps seldom
 
 
 @dataclass(frozen=True)
-class Pretrained:
-    """A backbone with its weights.
+class Source:
+    """Where features come from: a backbone, at a size, with a file of weights. No network is built for it.
 
     Attributes:
         backbone: Its row of the table.
-        network: Keras model from preprocessed photos to its last activation maps.
         spec: Size, geometry and scaling of its photos.
-        weights: SHA-256 of its weights file.
+        weights: SHA-256 of its weights.
+        path: Their file, or the folder of a preset.
     """
 
     backbone: Backbone
-    network: Any
     spec: PixelSpec
     weights: str
+    path: Path
 
     @property
     def key(self) -> str:
         """What its features depend on: network, weights, size, geometry and scaling."""
-        return _key(self.backbone, self.weights, self.spec)
+        return digest_of([self.backbone.name, self.weights, *map(str, self.spec.as_dict().values())])[:24]
 
 
-def _key(backbone: Backbone, weights: str, spec: PixelSpec) -> str:
-    return digest_of([backbone.name, weights, *map(str, spec.as_dict().values())])[:24]
+@dataclass(frozen=True)
+class Pretrained:
+    """A backbone with its weights, as a Keras network.
+
+    Attributes:
+        source: Which backbone, at which size, with which weights.
+        network: Keras model from preprocessed photos to its last activation maps.
+    """
+
+    source: Source
+    network: Any
+
+    @property
+    def backbone(self) -> Backbone:
+        """Its row of the table."""
+        return self.source.backbone
+
+    @property
+    def spec(self) -> PixelSpec:
+        """Size, geometry and scaling of its photos."""
+        return self.source.spec
+
+
+def source_of(backbone: Backbone, size: int, path: Path) -> Source:
+    """A backbone at a size, with a file of weights or the folder of a preset."""
+    return Source(backbone, PixelSpec(size, scaling=backbone.scaling), fingerprint(path), path)
+
+
+def source_for(task: Task) -> Source:
+    """The backbone of a task.
+
+    Raises:
+        WeightsError: No backbone or weights were resolved for the task.
+    """
+    backbone, path = task.options.backbone, task.options.weights
+    if backbone is None or path is None:
+        raise WeightsError("This recipe needs a backbone and its weights. Next: --backbone NAME")
+    return source_of(backbone, task.options.image_size or backbone.image_size, path)
 
 
 def load_pretrained(backbone: Backbone, size: int, path: Path) -> Pretrained:
@@ -69,13 +106,13 @@ def load_pretrained(backbone: Backbone, size: int, path: Path) -> Pretrained:
             f"{backbone.name} cannot be exported by TensorFlow. Next: KERAS_BACKEND=torch, or another --backbone"
         )
     if isinstance(backbone, hub.HubBackbone):
-        network, weights = hub.load(backbone, size, path), hub.fingerprint(path)
+        network = hub.load(backbone, size, path)
     else:
-        network, weights = build_backbone(backbone, size), fingerprint(path)
+        network = build_backbone(backbone, size)
         load = pocket.load if backbone.module == "pocket" else load_weights
         load(network, path, backbone)
     network.trainable = False
-    return Pretrained(backbone, network, PixelSpec(size, scaling=backbone.scaling), weights)
+    return Pretrained(source_of(backbone, size, path), network)
 
 
 def photo_to(pretrained: Pretrained, network: Any) -> Any:
@@ -90,43 +127,32 @@ def photo_to(pretrained: Pretrained, network: Any) -> Any:
 
 
 def pooled_features(
-    pretrained: Pretrained, root: Path, photos: Sequence[Photo], *, cache: Path, progress: Progress
+    source: Source, root: Path, photos: Sequence[Photo], *, cache: Path, progress: Progress
 ) -> np.ndarray:
     """The mean of each channel of the last activation maps.
 
     Returns:
         Shape (photos, channels), float32.
     """
-    folder = make_folder(cache / "features" / pretrained.key)
+    folder = make_folder(cache / "features" / source.key)
     held = _held(folder)
     missing = list({photo.content: photo for photo in photos if photo.content not in held}.values())
     if missing:
-        content = to_onnx(photo_to(pretrained, pretrained.network))
-        forward = fast_forward(content, pretrained.key, cache)
-        maps = in_batches(forward, pixels_of(root, missing, pretrained.spec))
-        title = f"Features of {pretrained.backbone.name}"
-        _keep(folder, missing, track(maps, title, len(missing), progress))
+        content = backbone_onnx(source.backbone, source.spec.size, source.path, cache)
+        forward = fast_forward(content, source.key, cache, (MAPS, POOLED))
+        found = forward.each(pixels_of(root, missing, source.spec))
+        title = f"Features of {source.backbone.name}"
+        _keep(folder, missing, track(found, title, len(missing), progress))
         held = _held(folder)
     return _pooled(held, photos)
 
 
-def kept_features(backbone: Backbone, size: int, path: Path, photos: Sequence[Photo], cache: Path) -> np.ndarray | None:
-    """What `pooled_features` gives, where all of it is kept already; no network is built for it.
-
-    Returns:
-        Shape (photos, channels), float32; None where a photo is missing.
-    """
-    weights = hub.fingerprint(path) if isinstance(backbone, hub.HubBackbone) else fingerprint(path)
-    held = _held(cache / "features" / _key(backbone, weights, PixelSpec(size, scaling=backbone.scaling)))
-    return _pooled(held, photos) if all(photo.content in held for photo in photos) else None
-
-
 def _held(folder: Path) -> dict[str, Path]:
-    """Which photo's maps lie in which file; a damaged file counts as missing."""
+    """Which photo's means lie in which file; a damaged file counts as missing."""
     from safetensors import SafetensorError, safe_open
 
     held: dict[str, Path] = {}
-    for path in sorted(folder.glob("[!.]*.safetensors")):
+    for path in sorted((folder / _POOLED).glob("[!.]*.safetensors")):
         try:
             with safe_open(path, framework="numpy") as file:
                 held.update(dict.fromkeys(file.keys(), path))
@@ -135,13 +161,20 @@ def _held(folder: Path) -> dict[str, Path]:
     return held
 
 
-def _keep(folder: Path, photos: Sequence[Photo], maps: Iterator[np.ndarray]) -> None:
+def _keep(folder: Path, photos: Sequence[Photo], found: Iterator[tuple[np.ndarray, np.ndarray]]) -> None:
+    """Write maps, then means: whose means are there, its maps are."""
     from safetensors.numpy import save
 
+    make_folder(folder / _POOLED)
     for start in range(0, len(photos), SHARD):
         some = photos[start : start + SHARD]
-        shard = {photo.content: next(maps).astype(np.float16) for photo in some}
-        write_bytes(folder / f"{some[0].content[:32]}.safetensors", save(shard))
+        maps, means = {}, {}
+        for photo in some:
+            own, mean = next(found)
+            maps[photo.content], means[photo.content] = own.astype(np.float16), mean
+        name = f"{some[0].content[:32]}.safetensors"
+        write_bytes(folder / name, save(maps))
+        write_bytes(folder / _POOLED / name, save(means))
 
 
 def _pooled(held: dict[str, Path], photos: Sequence[Photo]) -> np.ndarray:
@@ -152,7 +185,7 @@ def _pooled(held: dict[str, Path], photos: Sequence[Photo]) -> np.ndarray:
     for path in sorted({held[content] for content in wanted}):
         with safe_open(path, framework="numpy") as file:
             for content in wanted.intersection(file.keys()):
-                means[content] = file.get_tensor(content).mean(axis=(0, 1), dtype=np.float32)
+                means[content] = file.get_tensor(content)
     return np.stack([means[photo.content] for photo in photos])
 
 
@@ -180,11 +213,14 @@ def cut(pretrained: Pretrained, cache: Path) -> Cut:
         pretrained: The backbone.
         cache: Where it is kept how the lower part runs fastest.
     """
+    from tellapart.models.cuts import cut_layer, output_of
+    from tellapart.models.onnx_export import to_onnx
+
     layer = cut_layer(pretrained.network, pretrained.backbone)
     seam = output_of(layer)
     lower = photo_to(pretrained, keras.Model(pretrained.network.input, seam))
     return Cut(
-        Later(lambda: fast_forward(to_onnx(lower), f"{pretrained.key} below {layer.name}", cache)),
+        Later(lambda: fast_forward(to_onnx(lower), f"{pretrained.source.key} below {layer.name}", cache)),
         keras.Model(seam, pretrained.network.output),
         layer.name,
         tuple(seam.shape[1:]),

@@ -59,23 +59,23 @@ class Streams:
     cores that is a third more photos a second, and twice as many where something else needs a core (docs/LOG.md).
 
     Args:
-        run: Takes a batch; may be called by several threads at once.
+        run: Takes a batch and gives one result a photo; may be called by several threads at once.
         streams: How many threads.
         batch: How many photos a call.
     """
 
-    def __init__(self, run: Run, *, streams: int, batch: int) -> None:
+    def __init__(self, run: Callable[[np.ndarray], Iterable[Any]], *, streams: int, batch: int) -> None:
         self._run = run
         self.streams = streams
         self.batch = batch
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
-        """Run a batch, cut into as many as there is work for; float32, photos along the first axis."""
-        return np.stack(list(self.each(batch))) if len(batch) > self.batch else self._run(batch)
+        """Run a batch, cut into smaller ones, through a network of one output; photos along the first axis."""
+        return np.stack(list(self.each(batch) if len(batch) > self.batch else self._run(batch)))
 
-    def each(self, inputs: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    def each(self, inputs: Iterable[np.ndarray]) -> Iterator[Any]:
         """Run single inputs, in their order; while a result is used the next batches are computed."""
-        waiting: deque[Future[np.ndarray]] = deque()
+        waiting: deque[Future[Iterable[Any]]] = deque()
         with ThreadPoolExecutor(self.streams) as pool:
             for some in _batches(inputs, self.batch):
                 waiting.append(pool.submit(self._run, some))
