@@ -159,9 +159,9 @@ def test_maps_are_kept_some_photos_a_file(
 
 
 def test_the_halves_of_a_cut_agree_with_the_whole(
-    pretrained: Pretrained, photos: tuple[Path, tuple[Photo, ...]]
+    pretrained: Pretrained, photos: tuple[Path, tuple[Photo, ...]], tmp_path: Path
 ) -> None:
-    halves = cut(pretrained)
+    halves = cut(pretrained, tmp_path)
     pixels = np.stack(list(pixels_of(*photos, pretrained.spec))).astype(np.float32)
     below = halves.lower(pixels)
     assert below.shape[1:] == halves.shape

@@ -7,8 +7,6 @@ photos computes the new ones only. Files are safetensors: plain arrays.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,10 +15,11 @@ import numpy as np
 from tellapart.errors import OptionError, WeightsError
 from tellapart.files import make_folder, write_bytes
 from tellapart.models import hub, pocket
-from tellapart.models.backbone_file import backbone_onnx
+from tellapart.models.backbone_file import MAPS, POOLED, backbone_onnx
 from tellapart.models.backbones import Backbone, build_backbone
 from tellapart.models.backend import keras
-from tellapart.models.forward import BATCH, Forward, Run, in_batches
+from tellapart.models.engine import fast_forward
+from tellapart.models.forward import Later, Run, in_batches
 from tellapart.models.task import Task
 from tellapart.models.weights import fingerprint, load_weights
 from tellapart.photos.batches import map_rows, pixels_of, write_rows
@@ -139,17 +138,13 @@ def pooled_features(
     held = _held(folder)
     missing = list({photo.content: photo for photo in photos if photo.content not in held}.values())
     if missing:
-        forward = Forward(backbone_onnx(source.backbone, source.spec.size, source.path, cache))
-        found = _maps_and_means(forward, pixels_of(root, missing, source.spec))
+        content = backbone_onnx(source.backbone, source.spec.size, source.path, cache)
+        forward = fast_forward(content, source.key, cache, (MAPS, POOLED))
+        found = forward.each(pixels_of(root, missing, source.spec))
         title = f"Features of {source.backbone.name}"
         _keep(folder, missing, track(found, title, len(missing), progress))
         held = _held(folder)
     return _pooled(held, photos)
-
-
-def _maps_and_means(forward: Forward, pictures: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    while some := list(islice(pictures, BATCH)):
-        yield from zip(*forward.named_outputs(np.stack(some)).values(), strict=True)
 
 
 def _held(folder: Path) -> dict[str, Path]:
@@ -211,8 +206,13 @@ class Cut:
     shape: tuple[int, ...]
 
 
-def cut(pretrained: Pretrained) -> Cut:
-    """Cut a backbone below its last convolutional block."""
+def cut(pretrained: Pretrained, cache: Path) -> Cut:
+    """Cut a backbone below its last convolutional block.
+
+    Args:
+        pretrained: The backbone.
+        cache: Where it is kept how the lower part runs fastest.
+    """
     from tellapart.models.cuts import cut_layer, output_of
     from tellapart.models.onnx_export import to_onnx
 
@@ -220,21 +220,11 @@ def cut(pretrained: Pretrained) -> Cut:
     seam = output_of(layer)
     lower = photo_to(pretrained, keras.Model(pretrained.network.input, seam))
     return Cut(
-        _when_used(lambda: Forward(to_onnx(lower))),
+        Later(lambda: fast_forward(to_onnx(lower), f"{pretrained.source.key} below {layer.name}", cache)),
         keras.Model(seam, pretrained.network.output),
         layer.name,
         tuple(seam.shape[1:]),
     )
-
-
-def _when_used(build: Callable[[], Run]) -> Run:
-    """Put off what takes seconds to build; where the activations are kept already, it is never needed."""
-    built = cache(build)
-
-    def run(batch: np.ndarray) -> np.ndarray:
-        return built()(batch)
-
-    return run
 
 
 def activations(

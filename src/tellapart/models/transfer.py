@@ -103,7 +103,7 @@ def train_last_block(task: Task, pretrained: Pretrained, head: TrainedHead, name
     frozen. Where no epoch lowers the validation loss, the head's own state stays.
     """
     start = time.perf_counter()
-    halves = cut(pretrained)
+    halves = cut(pretrained, task.cache)
     views = _views(task, pretrained, halves, task.train, VIEWS)
     shown = _views(task, pretrained, halves, task.valid, VIEWS if task.together else 1)
     valid = shown.kept[shown.rows, 0]
