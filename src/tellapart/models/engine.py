@@ -148,8 +148,8 @@ def _rate(run: Streams, photo: np.ndarray) -> tuple[float, float]:
 
 def _photo_of(content: bytes) -> np.ndarray:
     """A made-up photo of the network's size."""
-    shape = runtime_session(content, optimised=False).get_inputs()[0].shape[1:]
-    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    shape = tuple(runtime_session(content, optimised=False).get_inputs()[0].shape[1:])
+    return np.asarray(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
 
 
 def _engines() -> tuple[str, ...]:
