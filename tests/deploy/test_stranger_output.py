@@ -37,7 +37,9 @@ def strangers(handed: Handed) -> Strangers:
 def test_the_file_gives_what_numpy_gives(handed: Handed, plain: bytes, strangers: Strangers) -> None:
     forward = Forward(with_strangers(plain, strangers))
     probabilities, told = forward.named_outputs(PICTURES).values()
-    expected, features = outputs_of(handed.fitted.features.network, PICTURES)
+    trained = handed.fitted.features
+    assert trained is not None
+    expected, features = outputs_of(trained.network, PICTURES)
     assert told.shape == (9,)
     assert told.dtype == np.float32
     assert told == pytest.approx(strangers.scores(features), rel=1e-3)
