@@ -120,10 +120,10 @@ def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
         **fitted.seconds,
         "evaluate": time.perf_counter() - before_test,
         "total": time.perf_counter() - start,
-        "waiting": fitted.history.waited,
     }
     entry = _entry(recipe, fitted, climb, evaluation)
     entry["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
+    entry["waiting"] = round(fitted.history.waited, 3)  # seconds of training in which the network had no photos
     entry["peak_rss_mb"] = peak_mb()
     entry["export_difference"] = answers.difference
     entry["calibration"] = calibration(trained.temperature, evaluation.labels, evaluation.probabilities)
