@@ -8,9 +8,8 @@ from tiny_set import COLOURS, QUIET, draw_set, photos_of
 from as_user import Notes
 from tellapart.errors import OptionError, StorageError, UnknownNameError, WeightsError
 from tellapart.models import choice
-from tellapart.models import features as features_module
 from tellapart.models.backbones import Backbone, find_backbone
-from tellapart.models.choice import built_in_features, by_measurement, features_of_run, read_names, resolve
+from tellapart.models.choice import built_in_features, by_measurement, read_names, resolve, source_of_run
 from tellapart.models.pocket import FILE
 from tellapart.photos.scan import Photo
 from tellapart.progress import Silent
@@ -153,17 +152,9 @@ def test_the_built_in_backbone_gives_features_of_every_photo(tmp_path: Path) -> 
     assert np.array_equal(again, features[:2])
 
 
-def test_the_features_of_a_run_are_those_of_its_first_backbone_and_computed_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root = draw_set(tmp_path / "photos", 3)
-    photos = photos_of(root)
+def test_the_features_of_a_run_are_those_of_its_first_backbone() -> None:
     chosen = resolve(["pocket"], None, Silent())
-    name, features = features_of_run(chosen, 64, root, photos, cache=tmp_path, progress=Silent())
-    assert (name, features.shape) == ("pocket", (9, 320))
-    without = features_of_run(None, 64, root, photos, cache=tmp_path, progress=Silent())
-    assert without[0] == "pocket"
-    assert not np.array_equal(without[1], features), "without a backbone of its own it has its own size, too"
-    monkeypatch.setattr(features_module, "backbone_onnx", lambda *_: pytest.fail("a network was opened"))
-    again = features_of_run(chosen, 64, root, photos[::-1], cache=tmp_path, progress=Silent())
-    assert np.array_equal(again[1], features[::-1])
+    own, plain = source_of_run(chosen, 64, Silent()), source_of_run(None, 64, Silent())
+    assert (own.backbone.name, own.spec.size) == ("pocket", 64)
+    assert (plain.backbone.name, plain.spec.size) == ("pocket", plain.backbone.image_size)
+    assert own.key != plain.key

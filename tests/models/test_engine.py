@@ -43,9 +43,9 @@ def rates(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[tuple[str, int, int
 
             return tagged
 
-        def rate(run: Streams, photo: np.ndarray) -> tuple[float, float]:
+        def rate(run: Streams, photo: np.ndarray, *, turn: float = 1.0) -> tuple[float, float]:
             assert photo.shape == (24, 24, 3)
-            turns.append(run.batch)
+            turns.extend([run.batch] if turn else [])
             return run.rate, seconds  # type: ignore[attr-defined]
 
         monkeypatch.setattr(engine, "_opener", opener)
@@ -66,6 +66,7 @@ def test_the_choice_is_kept_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     first = fast_forward(tiny_backbone(), "tiny", tmp_path)
     settings = Settings.from_dict(kept(tmp_path, "engine tiny"))
     assert settings in candidates()
+    assert len(list(fast_forward(tiny_backbone(), "both", tmp_path, ["features", "maps"]).each(PHOTOS))) == len(PHOTOS)
     monkeypatch.setattr(engine, "measured", None)  # measuring again would raise
     again = fast_forward(tiny_backbone(), "tiny", tmp_path)
     assert (again.streams, again.batch) == (first.streams, first.batch)

@@ -17,6 +17,8 @@ from tellapart.models.features import (
     Pretrained,
     activations,
     cut,
+    features_for,
+    learning_source,
     load_pretrained,
     photo_to,
     pooled_features,
@@ -119,6 +121,34 @@ def test_the_key_holds_weights_size_and_network(pretrained: Pretrained, tmp_path
     other_geometry = replace(source, spec=replace(source.spec, geometry="crop"))
     keys = [one.key for one in (source, other_file, other_size, other_network, other_geometry)]
     assert len(set(keys)) == 5
+
+
+def test_fast_features_are_of_learned_photos_alone_and_kept_apart(
+    pretrained: Pretrained, photos: tuple[Path, tuple[Photo, ...]], tmp_path: Path, runs: list[int]
+) -> None:
+    root, items = photos
+    learned, steered = items[:6], items[6:]
+    options = Options(backbone=pretrained.backbone, weights=FILE, image_size=64)
+    plain = Task(root, ("a", "b", "c"), learned, steered, options, tmp_path, tmp_path)
+    fast = replace(plain, options=replace(options, fast=True))
+    source = pretrained.source
+    expected, found = features_for(plain, source), features_for(fast, source)
+    assert runs == [6, 3, 6, 6]  # in 8 bits those to calibrate by, then the same; what validates is there
+    assert np.array_equal(found[1], expected[1])
+    assert not np.array_equal(found[0], expected[0])
+    spread = expected[0].std(axis=0).mean()
+    assert np.abs(found[0] - expected[0]).mean() < 0.2 * spread
+    assert np.array_equal(features_for(fast, source)[0], found[0])
+    assert len(runs) == 4
+
+
+def test_what_is_rounded_by_other_photos_has_another_key(
+    pretrained: Pretrained, photos: tuple[Path, tuple[Photo, ...]]
+) -> None:
+    source, items = pretrained.source, photos[1]
+    assert learning_source(source, items, fast=False) == source
+    keys = {source.key, *(learning_source(source, some, fast=True).key for some in (items, items[1:], items[::-1]))}
+    assert len(keys) == 3  # the order does not matter
 
 
 def test_without_a_backbone_no_source_is_named(tmp_path: Path) -> None:

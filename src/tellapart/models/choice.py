@@ -205,32 +205,22 @@ def built_in_features(root: Path, photos: Sequence[Photo], *, cache: Path, progr
     What is said of the photos themselves (copies, labels) rests on these, so that it
     does not depend on the backbone of the run.
     """
-    row = find_backbone(BUILT_IN)
-    source = source_of(row, row.image_size, weights_path(row, None, progress))
-    return pooled_features(source, root, photos, cache=cache, progress=progress)
+    return pooled_features(source_of_run(None, None, progress), root, photos, cache=cache, progress=progress)
 
 
-def features_of_run(
-    choice: Choice | None, size: int | None, root: Path, photos: Sequence[Photo], *, cache: Path, progress: Progress
-) -> tuple[str, np.ndarray]:
-    """The pooled features of a run's first backbone, which its recipes have left; without one, of the built-in.
+def source_of_run(choice: Choice | None, size: int | None, progress: Progress) -> Source:
+    """Where a run's features come from: its first backbone; without one, the built-in.
 
     Args:
         choice: The backbones of the run, if any.
         size: In pixels; None for the backbone's own.
-        root: What the photos' paths are relative to.
-        photos: Any number of them.
-        cache: Where features are kept.
         progress: Where it is told.
-
-    Returns:
-        The backbone's name, and (photos, channels), float32.
     """
     if choice is None:
-        return BUILT_IN, built_in_features(root, photos, cache=cache, progress=progress)
+        row = find_backbone(BUILT_IN)
+        return source_of(row, row.image_size, weights_path(row, None, progress))
     row = choice.backbones[0]
-    source = source_of(row, size or row.image_size, choice.weights[row.name])
-    return row.name, pooled_features(source, root, photos, cache=cache, progress=progress)
+    return source_of(row, size or row.image_size, choice.weights[row.name])
 
 
 def _sample(photos: Sequence[Photo]) -> list[Photo]:

@@ -111,7 +111,7 @@ def measured(content: bytes, opened: Callable[[Settings], Streams]) -> tuple[Set
                 break
             run = opened(settings)
             if settings not in rates:
-                run(np.stack([photo] * settings.batch))  # memory is taken, kernels are chosen
+                _rate(run, photo, turn=0)  # memory is taken, kernels are chosen
             rate, seconds = _rate(run, photo)
             rates[settings] = max(rate, rates.get(settings, 0.0))
             spent += seconds
@@ -137,10 +137,10 @@ def _fastest(rates: Mapping[Settings, float]) -> tuple[Settings, float]:
     return best, rates[best]
 
 
-def _rate(run: Streams, photo: np.ndarray) -> tuple[float, float]:
+def _rate(run: Streams, photo: np.ndarray, *, turn: float = _TURN) -> tuple[float, float]:
     """Photos a second with every stream at work, and the seconds that it took to see."""
     done, start, seconds = 0, time.perf_counter(), 0.0
-    while seconds < _TURN:
+    while not done or seconds < turn:
         done += sum(1 for _ in run.each([photo] * (run.streams * run.batch)))
         seconds = time.perf_counter() - start
     return done / seconds, seconds

@@ -6,7 +6,7 @@ photos computes the new ones only. Files are safetensors: plain arrays.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from tellapart.errors import OptionError, WeightsError
 from tellapart.files import make_folder, write_bytes
+from tellapart.machine import has_vnni
 from tellapart.models import hub, pocket
 from tellapart.models.backbone_file import MAPS, POOLED, backbone_onnx
 from tellapart.models.backbones import Backbone, build_backbone
@@ -27,6 +28,8 @@ from tellapart.photos.pixels import PixelSpec
 from tellapart.photos.scan import Photo, digest_of
 from tellapart.progress import Progress, track
 
+CALIBRATION: Final = 64  # photos
+_INT8_FORMAT: Final = "int8 1"  # counts up where the same photos are rounded otherwise
 SHARD: Final = 64  # photos a file: at most 64 are computed again after a kill
 _POOLED: Final = "pooled"  # the folder of the means, which are read again and again; the maps seldom
 
@@ -40,17 +43,22 @@ class Source:
         spec: Size, geometry and scaling of its photos.
         weights: SHA-256 of its weights.
         path: Their file, or the folder of a preset.
+        calibration: Photos by which the backbone is brought to 8 bits; without them it stays in float32.
     """
 
     backbone: Backbone
     spec: PixelSpec
     weights: str
     path: Path
+    calibration: tuple[Photo, ...] = ()
 
     @property
     def key(self) -> str:
-        """What its features depend on: network, weights, size, geometry and scaling."""
-        return digest_of([self.backbone.name, self.weights, *map(str, self.spec.as_dict().values())])[:24]
+        """What its features depend on: network, weights, size, geometry and scaling, and what they are rounded by."""
+        settings = [self.backbone.name, self.weights, *map(str, self.spec.as_dict().values())]
+        if self.calibration:
+            settings += [_INT8_FORMAT, str(has_vnni()), *(photo.content for photo in self.calibration)]
+        return digest_of(settings)[:24]
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,24 @@ def source_for(task: Task) -> Source:
     if backbone is None or path is None:
         raise WeightsError("This recipe needs a backbone and its weights. Next: --backbone NAME")
     return source_of(backbone, task.options.image_size or backbone.image_size, path)
+
+
+def learning_source(source: Source, photos: Sequence[Photo], *, fast: bool) -> Source:
+    """Where the features of photos that are learned from come from: those of `fast` runs are computed in 8 bits.
+
+    What is validated or tested with never is: it must see the network as it is handed over.
+
+    Args:
+        source: Of the backbone in float32.
+        photos: All that are learned from; the first by their content, which is as good as chance, are what the
+            backbone is brought to 8 bits by.
+        fast: Whether the run is.
+    """
+    return replace(source, calibration=tuple(sorted(photos, key=_by_content)[:CALIBRATION])) if fast else source
+
+
+def _by_content(photo: Photo) -> str:
+    return photo.content
 
 
 def load_pretrained(backbone: Backbone, size: int, path: Path) -> Pretrained:
@@ -138,13 +164,40 @@ def pooled_features(
     held = _held(folder)
     missing = list({photo.content: photo for photo in photos if photo.content not in held}.values())
     if missing:
-        content = backbone_onnx(source.backbone, source.spec.size, source.path, cache)
-        forward = fast_forward(content, source.key, cache, (MAPS, POOLED))
-        found = forward.each(pixels_of(root, missing, source.spec))
+        found = _computed(source, root, missing, cache)
         title = f"Features of {source.backbone.name}"
         _keep(folder, missing, track(found, title, len(missing), progress))
         held = _held(folder)
     return _pooled(held, photos)
+
+
+def features_for(task: Task, source: Source) -> tuple[np.ndarray, np.ndarray]:
+    """Pooled features of a task's training photos and of its validation photos, (photos, channels) each."""
+    learning = learning_source(source, task.train, fast=task.options.fast)
+    parts = ((learning, task.train), (source, task.valid))
+    learned, steered = (
+        pooled_features(own, task.root, photos, cache=task.cache, progress=task.progress) for own, photos in parts
+    )
+    return learned, steered
+
+
+def _computed(source: Source, root: Path, photos: Sequence[Photo], cache: Path) -> Iterator[dict[str, np.ndarray]]:
+    """What the backbone gives for each photo, by name: maps and means; in 8 bits the means alone."""
+    content = backbone_onnx(source.backbone, source.spec.size, source.path, cache)
+    wanted: tuple[str, ...] = (MAPS, POOLED)
+    if source.calibration:
+        from tellapart.models.int8_backbone import int8_backbone
+
+        content = int8_backbone(content, np.stack(list(pixels_of(root, source.calibration, source.spec))))
+        wanted = (POOLED,)
+    forward = fast_forward(content, _network_key(source), cache, wanted)
+    for found in forward.each(pixels_of(root, photos, source.spec)):
+        yield dict(zip(wanted, found if len(wanted) > 1 else (found,), strict=True))
+
+
+def _network_key(source: Source) -> str:
+    """Which network it is as far as time is concerned; the photos that it was calibrated by do not matter."""
+    return f"{replace(source, calibration=()).key} int8" if source.calibration else source.key
 
 
 def _held(folder: Path) -> dict[str, Path]:
@@ -161,7 +214,7 @@ def _held(folder: Path) -> dict[str, Path]:
     return held
 
 
-def _keep(folder: Path, photos: Sequence[Photo], found: Iterator[tuple[np.ndarray, np.ndarray]]) -> None:
+def _keep(folder: Path, photos: Sequence[Photo], found: Iterator[dict[str, np.ndarray]]) -> None:
     """Write maps, then means: whose means are there, its maps are."""
     from safetensors.numpy import save
 
@@ -170,10 +223,13 @@ def _keep(folder: Path, photos: Sequence[Photo], found: Iterator[tuple[np.ndarra
         some = photos[start : start + SHARD]
         maps, means = {}, {}
         for photo in some:
-            own, mean = next(found)
-            maps[photo.content], means[photo.content] = own.astype(np.float16), mean
+            told = next(found)
+            means[photo.content] = told[POOLED]
+            if MAPS in told:
+                maps[photo.content] = told[MAPS].astype(np.float16)
         name = f"{some[0].content[:32]}.safetensors"
-        write_bytes(folder / name, save(maps))
+        if maps:
+            write_bytes(folder / name, save(maps))
         write_bytes(folder / _POOLED / name, save(means))
 
 

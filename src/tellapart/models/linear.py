@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from tellapart.models.backbone_file import POOLED, backbone_onnx
-from tellapart.models.features import pooled_features, source_for
+from tellapart.models.features import features_for, source_for
 from tellapart.models.forward import Forward
 from tellapart.models.probe import FOLDS, one_thread
 from tellapart.models.task import Features, Fitted, Task, Written
@@ -50,10 +50,7 @@ def fit_linear(task: Task) -> Fitted:
     """The recipe `linear`: the head on the backbone, written as one network; no Keras is used."""
     start = time.perf_counter()
     source = source_for(task)
-    learned, steered = (
-        pooled_features(source, task.root, photos, cache=task.cache, progress=task.progress)
-        for photos in (task.train, task.valid)
-    )
+    learned, steered = features_for(task, source)
     between = time.perf_counter()
     with task.progress.bar("Training linear", 1) as bar:
         head = fit_linear_head(learned, task.labels(task.train), _groups(task))

@@ -21,6 +21,7 @@ from tellapart.models.tuning import AUGMENTED, fit_tuned
 from tellapart.photos.pixels import PixelSpec
 
 SCRATCH_SIZE: Final = 96
+FAST_FEATURES: Final = "of training photos, in 8 bits (--fast)"
 PLAIN_PLAN: Final = Plan(epochs=40)
 
 
@@ -221,4 +222,7 @@ def fit_recipe(recipe: Recipe, task: Task) -> Fitted:
     """Train one step, from the task's seed alone: other steps before it change nothing."""
     if recipe.needs_keras:
         keras.utils.set_random_seed(task.options.seed)
-    return replace(recipe.train(task), recipe=recipe.name)
+    fitted = replace(recipe.train(task), recipe=recipe.name)
+    if recipe.transfer and task.options.fast:
+        fitted = replace(fitted, hyperparameters={**fitted.hyperparameters, "features": FAST_FEATURES})
+    return fitted

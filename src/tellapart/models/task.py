@@ -27,6 +27,7 @@ class Options:
         weights: Its weights file.
         budget: Seconds that the search of `tuned` may take.
         trials: How many trials the search may make.
+        fast: Whether features of training photos are computed in 8 bits.
     """
 
     seed: int = 0
@@ -36,6 +37,7 @@ class Options:
     weights: Path | None = None
     budget: float = 300.0
     trials: int = 30
+    fast: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from tellapart.models.features import (
     Pretrained,
     activations,
     cut,
+    features_for,
     load_pretrained,
     photo_to,
-    pooled_features,
     source_for,
 )
 from tellapart.models.scratch import batches_of, outputs_of, predict
@@ -64,10 +64,7 @@ def pretrained_for(task: Task) -> Pretrained:
 def train_head(task: Task, pretrained: Pretrained, name: str) -> TrainedHead:
     """Train the small fully connected network on the features of a frozen backbone."""
     start = time.perf_counter()
-    learned, steered = (
-        pooled_features(pretrained.source, task.root, photos, cache=task.cache, progress=task.progress)
-        for photos in (task.train, task.valid)
-    )
+    learned, steered = features_for(task, pretrained.source)
     between = time.perf_counter()
     head = networks.head(learned.shape[1], len(task.classes), dropout=HEAD_DROPOUT)
     plan = head_plan(task)
