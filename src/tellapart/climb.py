@@ -123,6 +123,7 @@ def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
     }
     entry = _entry(recipe, fitted, climb, evaluation)
     entry["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
+    entry["waiting"] = round(fitted.history.waited, 3)  # seconds of training in which the network had no photos
     entry["peak_rss_mb"] = peak_mb()
     entry["export_difference"] = answers.difference
     entry["calibration"] = calibration(trained.temperature, evaluation.labels, evaluation.probabilities)

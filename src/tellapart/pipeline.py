@@ -2,7 +2,6 @@
 
 import shutil
 from dataclasses import replace
-from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -264,8 +263,6 @@ def _check_fast(folds: int | None) -> None:
             "With folds every photo is validated once, and so its features are computed in float32 anyway: --fast "
             "would save nothing. Next: leave out --fast or --folds"
         )
-    if find_spec("onnx") is None:
-        raise MissingExtraError("--fast", "train")
 
 
 def _check_together(asked: list[str] | None, folds: int | None) -> None:

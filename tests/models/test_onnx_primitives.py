@@ -115,6 +115,8 @@ PLAIN: dict[str, tuple[Layer, Any]] = {
     "reversed": (lambda g, x: layers.chosen_channels(g, x, (2, 1, 0)), PHOTOS[..., ::-1]),
     "clipped": (lambda g, x: layers.clipped(g, x, 0, 0.5), np.clip(PHOTOS, 0, 0.5)),
     "flattened": (layers.flattened, PHOTOS.reshape(2, -1)),
+    "as other maps": (lambda g, x: layers.reshaped(g, x, (3, 10, 3)), PHOTOS.reshape(2, 3, 10, 3)),
+    "as one place": (lambda g, x: layers.reshaped(g, x, (1, 1, 90)), PHOTOS.reshape(2, 1, 1, 90)),
     "flattened twice": (lambda g, x: layers.flattened(g, layers.flattened(g, x)), PHOTOS.reshape(2, -1)),
     "dense of maps": (
         lambda g, x: layers.dense(g, layers.flattened(g, x), PLACES, None),
@@ -145,7 +147,9 @@ OF_ROWS: dict[str, tuple[Layer, Any]] = {
     "softmax": (layers.softmax, np.exp(ROWS) / np.exp(ROWS).sum(axis=-1, keepdims=True)),
     "batch norm": (lambda g, x: layers.batch_norm(g, x, FOUR, -FOUR), ROWS * FOUR - FOUR),
     "concatenated": (lambda g, x: layers.concatenated(g, [x, x]), np.tile(ROWS, 2)),
-    "as maps": (layers.as_maps, ROWS[:, None, None]),
+    "as maps of one place": (lambda g, x: layers.reshaped(g, x, (1, 1, 4)), ROWS[:, None, None]),
+    "as maps": (lambda g, x: layers.reshaped(g, x, (2, 1, 2)), ROWS.reshape(2, 2, 1, 2)),
+    "as they are": (lambda g, x: layers.reshaped(g, x, (4,)), ROWS),
     "chosen": (lambda g, x: layers.chosen_channels(g, x, (3, 1)), ROWS[:, [3, 1]]),
 }
 

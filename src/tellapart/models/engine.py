@@ -148,7 +148,7 @@ def _rate(run: Streams, photo: np.ndarray, *, turn: float = _TURN) -> tuple[floa
 
 def _photo_of(content: bytes) -> np.ndarray:
     """A made-up photo of the network's size."""
-    shape = runtime_session(content, optimised=False).get_inputs()[0].shape[1:]
+    shape = tuple(runtime_session(content, optimised=False).get_inputs()[0].shape[1:])
     return np.asarray(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
 
 

@@ -16,14 +16,21 @@ _VARINT, _FIXED32, _BYTES = 0, 5, 2  # wire types
 _FLOAT: Final = 1  # as ONNX numbers its types of elements
 _KINDS: Final = {"<f4": _FLOAT, "<i8": 7}
 
+Constant = tuple[bytes, memoryview]  # all of it but its numbers; and these
+
 
 def model(
-    nodes: Iterable[bytes], constants: Iterable[bytes], inputs: Iterable[bytes], outputs: Iterable[bytes]
+    nodes: Iterable[bytes], constants: Iterable[Constant], inputs: Iterable[bytes], outputs: Iterable[bytes]
 ) -> bytes:
     """A whole file, of what the functions below give."""
-    parts = ((1, nodes), (2, [_NAME]), (5, constants), (11, inputs), (12, outputs))
-    graph = b"".join(_field(number, content) for number, contents in parts for content in contents)
-    return b"".join((_number(1, _IR), _field(2, _NAME), _field(7, graph), _field(8, _number(2, _OPSET))))
+    graph: list[bytes | memoryview] = [_field(1, one) for one in nodes]
+    graph.append(_field(2, _NAME))
+    for head, data in constants:
+        graph += [_head(5, len(head) + len(data)), head, data]
+    graph += [*(_field(11, one) for one in inputs), *(_field(12, one) for one in outputs)]
+    size = sum(len(part) for part in graph)
+    # Joined once: weights are most of it, and every copy of them takes as long as the rest.
+    return b"".join([_number(1, _IR), _field(2, _NAME), _head(7, size), *graph, _field(8, _number(2, _OPSET))])
 
 
 def node(kind: str, name: str, inputs: Sequence[str], outputs: Sequence[str], how: Mapping[str, Any]) -> bytes:
@@ -43,12 +50,13 @@ def node(kind: str, name: str, inputs: Sequence[str], outputs: Sequence[str], ho
     return b"".join(fields)
 
 
-def constant(name: str, array: np.ndarray) -> bytes:
+def constant(name: str, array: np.ndarray) -> Constant:
     """A constant of the graph, float32 or int64."""
     told = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    data = told.reshape(-1).view(np.uint8).data
     fields = [_number(1, side) for side in array.shape]
-    fields += [_number(2, _KINDS[told.dtype.str]), _field(8, name.encode()), _field(9, told.tobytes())]
-    return b"".join(fields)
+    fields += [_number(2, _KINDS[told.dtype.str]), _field(8, name.encode()), _head(9, len(data))]
+    return b"".join(fields), data
 
 
 def end(name: str, sides: Sequence[int | str]) -> bytes:
@@ -76,7 +84,11 @@ def _attribute(name: str, value: Any) -> bytes:
 
 
 def _field(number: int, content: bytes) -> bytes:
-    return b"".join((_tag(number, _BYTES), _varint(len(content)), content))
+    return _head(number, len(content)) + content
+
+
+def _head(number: int, length: int) -> bytes:
+    return _tag(number, _BYTES) + _varint(length)
 
 
 def _number(number: int, value: int) -> bytes:

@@ -1,7 +1,8 @@
 """A Keras network as the bytes of an ONNX file.
 
-TensorFlow and PyTorch export themselves; JAX cannot, so the network is saved
-and exported by another process on one of those two.
+A network of plain layers is written directly (`onnx_network.py`), in milliseconds and the same on every backend. One
+with anything else is exported by a converter, in seconds: TensorFlow and PyTorch have one; JAX has none, so that the
+network is saved and exported by another process on one of those two.
 """
 
 import logging
@@ -18,6 +19,8 @@ import onnx
 
 from tellapart.errors import MissingExtraError, TellapartError
 from tellapart.models.backend import keras
+from tellapart.models.onnx_layers import NotWrittenError
+from tellapart.models.onnx_network import written
 
 INPUT: Final = "photo"
 OUTPUT: Final = "probabilities"
@@ -33,6 +36,18 @@ def to_onnx(network: Any, outputs: tuple[str, ...] = (OUTPUT, FEATURES)) -> byte
     Args:
         network: A functional Keras model.
         outputs: What its outputs are called; more names than it has outputs are left.
+
+    Raises:
+        TellapartError: The export failed.
+    """
+    try:
+        return written(network, outputs)
+    except NotWrittenError:
+        return converted(network, outputs)
+
+
+def converted(network: Any, outputs: tuple[str, ...] = (OUTPUT, FEATURES)) -> bytes:
+    """The same by a converter, for networks of any layers.
 
     Raises:
         TellapartError: The export failed.

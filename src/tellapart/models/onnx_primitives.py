@@ -202,10 +202,16 @@ def flattened(graph: Graph, x: Value) -> Value:
     return flat if rows * columns == 1 else Value(flat.name, flat.shape, (channels, rows, columns))
 
 
-def as_maps(graph: Graph, x: Value) -> Value:
-    """Numbers in a row, (channels,), as maps of one place, (1, 1, channels)."""
-    sides = np.array([-1, x.channels, 1, 1], np.int64)
-    return graph.node("Reshape", [graph.in_order(x), sides], (1, 1, x.channels))
+def reshaped(graph: Graph, x: Value, shape: Sequence[int]) -> Value:
+    """The same numbers in another shape, (numbers,) or (rows, columns, channels), in Keras' order."""
+    flat = flattened(graph, x)
+    if len(shape) == 1:
+        return flat
+    rows, columns, channels = shape
+    if rows * columns == 1:  # the order of axes makes no difference
+        return graph.node("Reshape", [graph.in_order(flat), np.array([-1, channels, 1, 1], np.int64)], (1, 1, channels))
+    sides = np.array([-1, rows, columns, channels], np.int64)
+    return graph.channels_first(graph.node("Reshape", [graph.in_order(flat), sides], (rows, columns, channels)))
 
 
 def activated(graph: Graph, x: Value, kind: str, **how: float) -> Value:

@@ -61,7 +61,7 @@ class Graph:
     def __post_init__(self) -> None:
         self.photo = Value(INPUT, self.shape)
         if len(self.shape) == 3:
-            self.photo = self.node("Transpose", [self.photo], self.shape, perm=_FIRST)
+            self.photo = self.channels_first(self.photo)
 
     def node(self, kind: str, inputs: Sequence[Value | np.ndarray | None], shape: tuple[int, ...], **how: Any) -> Value:
         """Write a node of one output.
@@ -83,6 +83,10 @@ class Graph:
         sides = np.array([-1, *value.spread], np.int64)
         maps = self.node("Reshape", [value, sides], (*value.spread[1:], value.spread[0]))
         return self.node("Flatten", [self.channels_last(maps)], value.shape, axis=1)
+
+    def channels_first(self, value: Value) -> Value:
+        """Maps that lie in the order of Keras' axes, as all others lie here."""
+        return self.node("Transpose", [value], value.shape, perm=_FIRST)
 
     def channels_last(self, value: Value) -> Value:
         """Maps in the order of Keras' axes."""
