@@ -27,7 +27,7 @@ ALLOWED_KB = 8.0
 
 def link(source: Path, folder: Path, number: int) -> None:
     """Link to the photos of class folders in turn, until there are so many."""
-    files = sorted(path for path in source.rglob("*") if path.is_file())
+    files = sorted((path for path in source.rglob("*") if path.is_file()), key=lambda path: path.stem)
     for place in range(number):
         file = files[place % len(files)]
         path = folder / file.parent.name / f"{place:06}{file.suffix}"
