@@ -23,7 +23,7 @@ from tellapart.models.engine import fast_forward
 from tellapart.models.forward import Later, Run, in_batches
 from tellapart.models.task import Task
 from tellapart.models.weights import fingerprint, load_weights
-from tellapart.photos.batches import map_rows, pixels_of, write_rows
+from tellapart.photos.batches import DECODER, map_rows, pixels_of, write_rows
 from tellapart.photos.pixels import PixelSpec
 from tellapart.photos.scan import Photo, digest_of
 from tellapart.progress import Progress, track
@@ -55,7 +55,7 @@ class Source:
     @property
     def key(self) -> str:
         """What its features depend on: network, weights, size, geometry and scaling, and what they are rounded by."""
-        settings = [self.backbone.name, self.weights, *map(str, self.spec.as_dict().values())]
+        settings = [DECODER, self.backbone.name, self.weights, *map(str, self.spec.as_dict().values())]
         if self.calibration:
             settings += [_INT8_FORMAT, str(has_vnni()), *(photo.content for photo in self.calibration)]
         return digest_of(settings)[:24]
