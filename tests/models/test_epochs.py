@@ -1,9 +1,11 @@
+import time
+
 import numpy as np
 import pytest
 from tiny_set import QUIET
 
 from tellapart.errors import TrainingError
-from tellapart.models.epochs import Diary, Feed
+from tellapart.models.epochs import Diary, Feed, Waiting
 from tellapart.models.training import Watcher
 from tellapart.photos.batches import Batches, rows_of
 from tellapart.progress import Silent
@@ -28,3 +30,18 @@ def test_a_diary_stops_where_the_loss_is_not_finite() -> None:
         diary.on_train_batch_end(0, {"loss": 1.0, "accuracy": 0.5})
         with pytest.raises(TrainingError, match=r"^tiny: the training loss is not finite in epoch 1\. Next: "):
             diary.on_train_batch_end(1, {"loss": float("inf"), "accuracy": 0.5})
+
+
+def test_waiting_counts_from_the_end_of_a_step_to_the_next_batch() -> None:
+    feed = Feed(Batches(rows_of(np.arange(4.0)[:, np.newaxis]), np.arange(4) % 2, 2, 0), 2)
+    waiting = Waiting(feed)
+    for epoch in range(2):
+        waiting.on_epoch_begin(epoch)
+        time.sleep(0.05)
+        feed[0]
+        waiting.on_train_batch_end(0)
+        feed[1]  # at once
+        time.sleep(0.05)
+        waiting.on_train_batch_end(1)
+    # The first batch of the first epoch does not count, nor does the time that the network takes.
+    assert 0.05 <= waiting.seconds < 0.1

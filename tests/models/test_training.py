@@ -1,4 +1,6 @@
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -7,7 +9,10 @@ import pytest
 from tiny_set import QUIET
 
 from tellapart.errors import TrainingError
+from tellapart.models import networks, training
 from tellapart.models.backend import keras
+from tellapart.models.epochs import Feed
+from tellapart.models.fused import fused_batch_norms
 from tellapart.models.training import Epoch, History, Plan, Watcher, class_weights, train
 from tellapart.photos.batches import Batches, rows_of
 
@@ -53,7 +58,7 @@ def log_loss(network: Any, part: Batches) -> float:
 
 def told(history: History) -> str:
     """Everything of a history but the time that it took."""
-    return repr(replace(history, rows=tuple(replace(row, seconds=0.0) for row in history.rows)))
+    return repr(replace(history, waited=0.0, rows=tuple(replace(row, seconds=0.0) for row in history.rows)))
 
 
 def test_the_loss_falls_on_classes_that_can_be_told_apart() -> None:
@@ -216,17 +221,69 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
     assert history != first[1]
 
 
-def test_every_epoch_deals_every_photo_once_and_in_another_order() -> None:
+def test_every_epoch_deals_every_photo_once_and_in_another_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    dealt: dict[int, dict[int, list[float]]] = {}
+    genuine = Feed.__getitem__
+
+    def noted(self: Any, number: int) -> Any:
+        inputs, targets = genuine(self, number)
+        if len(self) == 6:  # those of training, and not those of validation
+            dealt.setdefault(self._batches._batches.epoch, {})[number] = inputs[:, 0].tolist()
+        return inputs, targets
+
+    monkeypatch.setattr(Feed, "__getitem__", noted)
     both = parts(PLAN)
-    dealt: dict[int, dict[bytes, np.ndarray]] = {}
-    whole = both[0].fetch
-
-    def noted(positions: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        dealt.setdefault(both[0].epoch, {})[positions.tobytes()] = positions  # Keras looks at some batches twice
-        return whole(positions, generator)
-
-    both[0].fetch = noted
     train(small_network(), both, replace(PLAN, epochs=2), Watcher("dealt"))
-    orders = [np.concatenate(list(dealt[epoch].values())) for epoch in sorted(dealt)[-2:]]
-    assert all(sorted(order) == list(range(96)) for order in orders)
-    assert orders[0].tolist() != orders[1].tolist()
+    everything = sorted(both[0].fetch(np.arange(96), np.random.default_rng(0))[:, 0].tolist())
+    orders = [[place for number in range(6) for place in dealt[epoch][number]] for epoch in sorted(dealt)[-2:]]
+    assert all(sorted(order) == everything for order in orders)
+    assert orders[0] != orders[1]
+
+
+def test_a_fading_learning_rate_rises_and_falls_to_nothing() -> None:
+    plan = replace(PLAN, epochs=5, fading=True)
+    rates = [row.learning_rate for row in train(small_network(), parts(plan), plan, Watcher("fading")).rows]
+    assert rates[0] == pytest.approx(plan.learning_rate, rel=0.1)
+    assert rates == sorted(rates, reverse=True)
+    assert rates[2] == pytest.approx(plan.learning_rate / 2, rel=0.2)
+    assert rates[-1] < plan.learning_rate / 50
+
+
+def test_what_the_network_waits_for_photos_is_told() -> None:
+    plan = replace(PLAN, epochs=2)
+
+    def waited(seconds: float) -> float:
+        both = parts(PLAN)
+        whole = both[0].fetch
+
+        def late(positions: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+            time.sleep(seconds)
+            return whole(positions, generator)
+
+        both[0].fetch = late
+        start = time.perf_counter()
+        history = train(small_network(), both, plan, Watcher("waiting"))
+        assert 0 <= history.waited < time.perf_counter() - start
+        return history.waited
+
+    # Twelve batches; what is made while the network is built, or validated, is waited for by nobody.
+    assert waited(0.15) > waited(0.0) + 0.5
+
+
+def test_a_network_with_batch_norms_learns_by_the_fused_operation(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    @contextmanager
+    def noted(network: Any) -> Iterator[int]:
+        with fused_batch_norms(network) as n_fused:
+            seen.append(n_fused)
+            yield n_fused
+
+    monkeypatch.setattr(training, "fused_batch_norms", noted)
+    keras.utils.set_random_seed(0)
+    photos = np.random.default_rng(0).uniform(0, 255, (8, 16, 16, 3))
+    part = Batches(rows_of(photos), np.arange(8) % 3, 4, 0)
+    network = networks.deeper(3, 16)
+    train(network, (part, part), Plan(1), Watcher("fused"))
+    assert seen == [5 if keras.backend.backend() == "tensorflow" else 0]
+    assert not any("call" in vars(layer) for layer in network.layers)

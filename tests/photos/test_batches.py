@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from photo_maker import class_folders
-from tellapart.errors import PhotosError
-from tellapart.photos.batches import Batches, decoded, label_numbers, map_rows, pixels_of, rows_of, write_rows
+from tellapart.errors import PhotosError, UnreadablePhotoError
+from tellapart.photos.batches import Ahead, Batches, decoded, label_numbers, map_rows, pixels_of, rows_of, write_rows
 from tellapart.photos.decode import decode
 from tellapart.photos.pixels import PixelSpec, to_pixels
 from tellapart.photos.scan import Photos, scan
@@ -74,6 +74,46 @@ def test_the_generator_is_fixed_by_seed_epoch_and_number() -> None:
     assert draws(0, 0, 0) == draws(0, 0, 0)
     others = [draws(*key) for key in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1))]
     assert len({tuple(draw) for draw in others}) == 4
+
+
+def test_batches_made_ahead_are_those_that_would_have_been_made() -> None:
+    def fetch(positions: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        return positions + generator.random(len(positions))
+
+    plain, early = (Batches(fetch, np.arange(10), 4, 0) for _ in range(2))
+    with Ahead(early) as ahead:
+        assert len(ahead) == 3
+        for _ in range(3):
+            for number in (0, 0, 1, 2):  # Keras looks at some batches twice
+                for one, other in zip(plain[number], ahead[number], strict=True):
+                    assert one.tolist() == other.tolist()
+            plain.next_epoch()
+            ahead.next_epoch()
+
+
+def test_no_more_is_made_ahead_than_asked_for() -> None:
+    made: list[list[int]] = []
+
+    def fetch(positions: np.ndarray, generator: np.random.Generator) -> np.ndarray:  # noqa: ARG001
+        made.append(positions.tolist())
+        return positions
+
+    with Ahead(Batches(fetch, np.arange(10), 2, 0, shuffle=False), n_ahead=2) as ahead:
+        assert ahead[0][0].tolist() == [0, 1]
+    assert made in ([[0, 1]], [[0, 1], [2, 3]], [[0, 1], [2, 3], [4, 5]])  # leaving drops what was not begun
+
+
+def test_what_goes_wrong_ahead_is_raised_where_the_batch_is_asked_for() -> None:
+    def fetch(positions: np.ndarray, generator: np.random.Generator) -> np.ndarray:  # noqa: ARG001
+        if 4 in positions:
+            raise UnreadablePhotoError("cut short")
+        return positions
+
+    with Ahead(Batches(fetch, np.arange(6), 2, 0, shuffle=False)) as ahead:
+        assert ahead[0][0].tolist() == [0, 1]
+        assert ahead[1][0].tolist() == [2, 3]
+        with pytest.raises(UnreadablePhotoError, match="cut short"):
+            ahead[2]
 
 
 def test_decoded_photos_equal_the_decoder(photos: Photos, tmp_path: Path) -> None:

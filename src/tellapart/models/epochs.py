@@ -8,7 +8,7 @@ import numpy as np
 from tellapart.errors import TrainingError
 from tellapart.models.backend import keras
 from tellapart.models.training import Epoch, Watcher
-from tellapart.photos.batches import Batches
+from tellapart.photos.batches import Ahead, Batches
 from tellapart.progress import Bar
 
 
@@ -21,8 +21,9 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         smoothing: Share of each label that is spread over all classes.
     """
 
-    def __init__(self, batches: Batches, n_classes: int, smoothing: float = 0.0) -> None:
+    def __init__(self, batches: Batches | Ahead, n_classes: int, smoothing: float = 0.0) -> None:
         super().__init__()
+        self.given: list[float] = []  # when each batch of this epoch was ready
         self._batches = batches
         self._targets = np.eye(n_classes, dtype=np.float32) * (1 - smoothing) + smoothing / n_classes
 
@@ -31,11 +32,39 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         inputs, labels = self._batches[number]
+        self.given.append(time.perf_counter())
         return inputs, self._targets[labels]
 
     def on_epoch_end(self) -> None:
         """Move on to the next order."""
         self._batches.next_epoch()
+
+
+class Waiting(keras.callbacks.Callback):  # type: ignore[misc]
+    """Adds up how long the network was idle because its next batch was not ready.
+
+    The very first batch is left out: while it is made, the network is built.
+
+    Args:
+        feed: Of the training batches, which notes when it gave each.
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        super().__init__()
+        self.seconds = 0.0
+        self._feed = feed
+        self._idle_since = math.inf
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Wait for the first batch from here on."""
+        self._feed.given.clear()
+        self._idle_since = time.perf_counter() if epoch else math.inf
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Count what lay between the end of the step before and the batch of this one."""
+        given = self._feed.given[batch] if batch < len(self._feed.given) else 0.0  # PyTorch and JAX look at one before
+        self.seconds += max(0.0, given - self._idle_since)
+        self._idle_since = time.perf_counter()
 
 
 class Diary(keras.callbacks.Callback):  # type: ignore[misc]

@@ -72,8 +72,8 @@ def warp(photo: Photo, variation: Variation) -> Photo:
     centre_x, centre_y = width * (0.5 + variation.shift_x), height * (0.5 + variation.shift_y)
     # The corner that is farthest from the centre shows what lies farthest outside.
     far_x, far_y = width * (0.5 + abs(variation.shift_x)), height * (0.5 + abs(variation.shift_y))
-    pad_x = max(width // 2, math.ceil(abs(cosine) * far_x + abs(sine) * far_y - width / 2) + 1)
-    pad_y = max(height // 2, math.ceil(abs(sine) * far_x + abs(cosine) * far_y - height / 2) + 1)
+    pad_x = max(1, math.ceil(abs(cosine) * far_x + abs(sine) * far_y - width / 2) + 1)
+    pad_y = max(1, math.ceil(abs(sine) * far_x + abs(cosine) * far_y - height / 2) + 1)
     # From a place in the result to the place in the padded photo that it shows.
     matrix = (
         mirror * cosine,
@@ -83,11 +83,27 @@ def warp(photo: Photo, variation: Variation) -> Photo:
         cosine,
         pad_y + height / 2 + sine * centre_x - cosine * centre_y,
     )
-    padded = np.pad(photo, ((pad_y, pad_y), (pad_x, pad_x), (0, 0)), mode="symmetric")
-    warped = Image.fromarray(padded).transform(
+    warped = _mirrored(photo, pad_x, pad_y).transform(
         (width, height), Image.Transform.AFFINE, matrix, resample=Image.Resampling.BILINEAR
     )
-    return np.asarray(warped, dtype=np.uint8)
+    return np.asarray(warped, dtype=np.uint8)[..., :3]
+
+
+def _mirrored(photo: Photo, pad_x: int, pad_y: int) -> Image.Image:
+    """A photo with a border in which it is mirrored, as Pillow holds it: four bytes a pixel, moved as one number."""
+    height, width = photo.shape[:2]
+    pixels = np.empty((height, width, 4), dtype=np.uint8)
+    pixels[..., :3] = photo
+    pixels[..., 3] = 255
+    rows, columns = (_there_and_back(side, pad) for side, pad in ((height, pad_y), (width, pad_x)))
+    padded = pixels.view(np.uint32)[..., 0].take(rows, axis=0).take(columns, axis=1)
+    return Image.frombuffer("RGBX", (padded.shape[1], padded.shape[0]), padded, "raw", "RGBX", 0, 1)
+
+
+def _there_and_back(side: int, pad: int) -> npt.NDArray[np.intp]:
+    """Places along a side that goes on mirrored at both of its ends, as often as it takes."""
+    places = np.arange(-pad, side + pad) % (2 * side)
+    return np.where(places < side, places, 2 * side - 1 - places)
 
 
 def recolour(photo: Photo, variation: Variation) -> Photo:

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from os import cpu_count
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 
@@ -99,16 +99,56 @@ class Batches:
         return math.ceil(len(self.labels) / self.batch_size)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        return self.of_epoch(self.epoch, number)
+
+    def of_epoch(self, epoch: int, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs and class numbers of one batch of any epoch."""
         order = np.arange(len(self.labels))
         if self.shuffle:
-            np.random.default_rng([self.seed, self.epoch]).shuffle(order)
+            np.random.default_rng([self.seed, epoch]).shuffle(order)
         positions = order[number * self.batch_size : (number + 1) * self.batch_size]
-        generator = np.random.default_rng([self.seed, self.epoch, number])
+        generator = np.random.default_rng([self.seed, epoch, number])
         return self.fetch(positions, generator), self.labels[positions]
 
     def next_epoch(self) -> None:
         """Move on to the next order and the next augmentations."""
         self.epoch += 1
+
+
+class Ahead:
+    """Batches made by a thread of its own while the network learns from those before.
+
+    What a batch holds follows from seed, epoch and number, so that making it early changes nothing.
+
+    Args:
+        batches: What is dealt out.
+        n_ahead: How many are made ahead; memory holds one more.
+    """
+
+    def __init__(self, batches: Batches, n_ahead: int = 2) -> None:
+        self._batches = batches
+        self._n_ahead = n_ahead
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="batches")
+        self._made: dict[tuple[int, int], Future[tuple[np.ndarray, np.ndarray]]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        coming = [divmod(number + far, len(self)) for far in range(self._n_ahead + 1)]
+        keys = [(self._batches.epoch + later, place) for later, place in coming]
+        self._made = {key: self._made.get(key) or self._pool.submit(self._batches.of_epoch, *key) for key in keys}
+        return self._made[keys[0]].result()
+
+    def next_epoch(self) -> None:
+        """Move on; the first batches of the next epoch are made already."""
+        self._batches.next_epoch()
 
 
 def rows_of(inputs: np.ndarray) -> Fetch:
