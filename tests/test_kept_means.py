@@ -20,10 +20,11 @@ def climb(paths: dict[str, list[str]]) -> Any:
 def test_photos_are_found_by_path_and_those_that_are_not_kept_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
-    def kept(row: Any, size: int, weights: Path, photos: Any, cache: Path) -> np.ndarray:
-        asked.append((row.name, size, weights, cache))
+    def kept(source: Any, photos: Any, cache: Path) -> np.ndarray:
+        asked.append((*source, cache))
         return np.array([[ord(photo.path), 1.0] for photo in photos], np.float32)
 
+    monkeypatch.setattr(kept_means, "source_of", lambda row, size, path: (row.name, size, path))
     monkeypatch.setattr(kept_means, "kept_features", kept)
     found = means_of(climb({"train": ["a", "b"], "valid": ["c"]}), {"backbone": "pocket", "image_size": 64})
     assert found is not None
@@ -39,6 +40,7 @@ def test_without_a_backbone_or_anything_kept_there_is_nothing(monkeypatch: pytes
     assert means_of(run, {"backbone": "vgg16", "image_size": 64}) is None
     run.choice = None
     assert means_of(run, {"backbone": "pocket", "image_size": 64}) is None
+    monkeypatch.setattr(kept_means, "source_of", lambda *_: None)
     monkeypatch.setattr(kept_means, "kept_features", lambda *_: None)
     found = means_of(climb({"train": ["a"], "valid": []}), {"backbone": "pocket", "image_size": 64})
     assert found is not None

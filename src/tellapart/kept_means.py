@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tellapart.climb import Climb
-from tellapart.models.features import kept_features
+from tellapart.models.features import kept_features, source_of
 
 
 def means_of(climb: Climb, entry: Mapping[str, Any]) -> Callable[[Sequence[str]], np.ndarray | None] | None:
@@ -24,11 +24,11 @@ def means_of(climb: Climb, entry: Mapping[str, Any]) -> Callable[[Sequence[str]]
     row = next((row for row in climb.choice.backbones if row.name == name), None) if climb.choice else None
     if climb.choice is None or row is None:
         return None
-    weights, size = climb.choice.weights[row.name], int(entry["image_size"])
+    source = source_of(row, int(entry["image_size"]), climb.choice.weights[row.name])
 
     def found(paths: Sequence[str]) -> np.ndarray | None:
         photos = [*climb.split.train, *climb.split.valid]
-        kept = kept_features(row, size, weights, photos, climb.cache)
+        kept = kept_features(source, photos, climb.cache)
         if kept is None:
             return None
         place = {photo.path: number for number, photo in enumerate(photos)}
