@@ -18,6 +18,7 @@ from tellapart.models.features import (
     activations,
     cut,
     features_for,
+    kept_features,
     learning_source,
     load_pretrained,
     photo_to,
