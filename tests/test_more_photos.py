@@ -10,7 +10,7 @@ from as_user import Notes
 from ladder_set import CLASSES, draw_shapes
 from tellapart import more_photos
 from tellapart.climb import Climb
-from tellapart.models.choice import Choice
+from tellapart.models.features import Source
 from tellapart.models.task import Options
 from tellapart.more_photos import about_more_photos
 from tellapart.photos.decode import decode
@@ -23,10 +23,8 @@ def climb_on(photos: Path, place: Path) -> Climb:
     return Climb(found, split(found), Options(seed=0), place / "run", place / "cache", Notes())
 
 
-def pixels_as_features(
-    _: Choice | None, __: int | None, root: Path, photos: tuple[Photo, ...], **___: object
-) -> tuple[str, np.ndarray]:
-    return "pixels", np.stack([np.asarray(decode(root / photo.path))[::4, ::4].ravel() / 255 for photo in photos])
+def pixels_as_features(_: Source, root: Path, photos: tuple[Photo, ...], **__: object) -> np.ndarray:
+    return np.stack([np.asarray(decode(root / photo.path))[::4, ::4].ravel() / 255 for photo in photos])
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +35,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_photos_learned_from_are_asked_and_the_answers_told(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(more_photos, "features_of_run", pixels_as_features)
+    monkeypatch.setattr(more_photos, "pooled_features", pixels_as_features)
     climb = climb_on(photos, tmp_path)
     told = about_more_photos(climb)
     curve = told["learning_curve"]
@@ -55,7 +53,7 @@ def test_copies_are_told_by_the_naive_score(photos: Path, tmp_path: Path, monkey
         for number in range(15):
             for copy in "ab":
                 shutil.copy(with_copies / label / f"{number:03}.png", with_copies / label / f"{number:03}{copy}.png")
-    monkeypatch.setattr(more_photos, "features_of_run", pixels_as_features)
+    monkeypatch.setattr(more_photos, "pooled_features", pixels_as_features)
     naive = about_more_photos(climb_on(with_copies, tmp_path))["naive"]
     assert naive["photos_in_groups"] == 3 * naive["groups"] > 90
     assert naive["naive"] > naive["honest"] + 0.1

@@ -23,11 +23,10 @@ from tellapart.evaluation.strangers import Strangers, false_alarms
 from tellapart.explain.heat_output import with_heat_or_note
 from tellapart.files import make_folder, read_json, whole_file, write_bytes, write_csv, write_json
 from tellapart.memory import peak_mb, start_peak
-from tellapart.models.backend import keras
+from tellapart.models.backend import is_loaded, keras
 from tellapart.models.choice import Choice
-from tellapart.models.onnx_export import to_onnx
 from tellapart.models.recipes import Recipe, fit_recipe
-from tellapart.models.task import Fitted, Options, Task
+from tellapart.models.task import Fitted, Options, Task, Written
 from tellapart.photos.batches import label_numbers
 from tellapart.photos.scan import Photo, Photos
 from tellapart.photos.split import Split
@@ -79,6 +78,7 @@ class Climb:
             self.cache,
             self.progress,
             self.photos.items if self.rounds > 1 else (),
+            self.split.groups,
         )
 
 
@@ -120,10 +120,10 @@ def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
         **fitted.seconds,
         "evaluate": time.perf_counter() - before_test,
         "total": time.perf_counter() - start,
-        "waiting": fitted.history.waited,
     }
     entry = _entry(recipe, fitted, climb, evaluation)
     entry["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
+    entry["waiting"] = round(fitted.history.waited, 3)  # seconds of training in which the network had no photos
     entry["peak_rss_mb"] = peak_mb()
     entry["export_difference"] = answers.difference
     entry["calibration"] = calibration(trained.temperature, evaluation.labels, evaluation.probabilities)
@@ -145,13 +145,13 @@ def train_recipe(recipe: Recipe, climb: Climb) -> Trained:
     temperature = fit_temperature(labels, fitted.valid, climb.photos.classes)
     train, valid = (scaled(shares, temperature.value) for shares in (fitted.train, fitted.valid))
     strangers = strangers_of(fitted, task.labels(task.train))
-    network = with_strangers(calibrated(to_onnx(fitted.exported), temperature.value), strangers)
+    network = with_strangers(calibrated(fitted.as_onnx(), temperature.value), strangers)
     network = with_heat_or_note(network, recipe.name, fitted.backbone, climb.progress)
     return Trained(replace(fitted, train=train, valid=valid), temperature, network, strangers)
 
 
 def write_model(folder: Path, trained: Trained, climb: Climb, entry: dict[str, Any]) -> None:
-    """Write the Keras network, and last the model file.
+    """Write the Keras network, where there is one, and last the model file.
 
     Args:
         folder: The recipe's own.
@@ -161,8 +161,9 @@ def write_model(folder: Path, trained: Trained, climb: Climb, entry: dict[str, A
     """
     fitted, features = trained.fitted, trained.fitted.features
     strange = trained.strangers.scores(features.valid) if trained.strangers and features else None
-    with whole_file(folder / "model.keras") as temporary:
-        fitted.network.save(temporary)
+    if not isinstance(fitted.network, Written):
+        with whole_file(folder / "model.keras") as temporary:
+            fitted.network.save(temporary)
     facts = {
         "classes": list(climb.photos.classes),
         "temperature": trained.temperature.value,
@@ -176,7 +177,8 @@ def write_model(folder: Path, trained: Trained, climb: Climb, entry: dict[str, A
 
 def forget_networks() -> None:
     """Give the memory of networks back; Keras keeps what it built."""
-    keras.backend.clear_session()
+    if is_loaded():
+        keras.backend.clear_session()
     gc.collect()
 
 
@@ -212,7 +214,7 @@ def _entry(recipe: Recipe, fitted: Fitted, climb: Climb, evaluation: Evaluation)
         "backbone": fitted.backbone,
         "image_size": fitted.spec.size,
         "pixels": fitted.spec.as_dict(),
-        "parameters": int(fitted.network.count_params()),
+        "parameters": fitted.parameters,
         "trainable_parameters": fitted.trainable_parameters,
         "epochs": len(fitted.history.rows),
         "best_epoch": fitted.history.best_epoch,

@@ -116,7 +116,6 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         from tellapart.evaluation.calibration import fit_temperature, scaled
         from tellapart.explain.heat_output import with_heat_or_note
         from tellapart.models.choice import resolve
-        from tellapart.models.onnx_export import to_onnx
         from tellapart.models.recipes import find_recipe, fit_recipe
         from tellapart.models.task import Options, Task
 
@@ -134,7 +133,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             fitted = fit_recipe(recipe, task)
         temperature = fit_temperature(task.labels(valid), fitted.valid, names).value
         strangers = strangers_of(fitted, task.labels(train))
-        network = with_strangers(calibrated(to_onnx(fitted.exported), temperature), strangers)
+        network = with_strangers(calibrated(fitted.as_onnx(), temperature), strangers)
         network = with_heat_or_note(network, recipe.name, fitted.backbone, Silent())
         doubts = doubts_of((task.labels(valid), scaled(fitted.valid, temperature)), strangers)
         facts = {"classes": names, "temperature": temperature, **doubts}

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import numpy as np
+
 from tellapart.climb import Climb
 from tellapart.evaluation.draws import Frozen
 from tellapart.evaluation.intervals import group_numbers
 from tellapart.evaluation.learning_curve import learning_curve
 from tellapart.evaluation.naive import naive_score
-from tellapart.models.choice import features_of_run
+from tellapart.models.choice import source_of_run
+from tellapart.models.features import learning_source, pooled_features
 from tellapart.photos.batches import label_numbers
 
 
@@ -18,12 +21,17 @@ def about_more_photos(climb: Climb) -> dict[str, Any]:
         `learning_curve` and `naive` of results.json; the latter is None where no photos belong together.
     """
     photos, options, progress = (*climb.split.train, *climb.split.valid), climb.options, climb.progress
-    backbone, features = features_of_run(
-        climb.choice, options.image_size, climb.photos.root, photos, cache=climb.cache, progress=progress
+    source = source_of_run(climb.choice, options.image_size, progress)
+    fast = options.fast and climb.choice is not None
+    learning = learning_source(source, climb.split.train, fast=fast)
+    parts = ((learning, climb.split.train), (source, climb.split.valid))
+    # As its recipes have left them.
+    features = np.concatenate(
+        [pooled_features(own, climb.photos.root, some, cache=climb.cache, progress=progress) for own, some in parts]
     )
     classes = climb.photos.classes
     groups = group_numbers([photo.path for photo in photos], climb.split.groups)
-    frozen = Frozen(backbone, features, label_numbers(photos, classes), groups, classes)
+    frozen = Frozen(source.backbone.name, features, label_numbers(photos, classes), groups, classes)
     told = {
         "learning_curve": learning_curve(frozen, seed=options.seed, progress=progress),
         "naive": naive_score(frozen, seed=options.seed, progress=progress),

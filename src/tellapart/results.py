@@ -18,6 +18,7 @@ from tellapart.evaluation.intervals import group_numbers
 from tellapart.evaluation.lessons import Step, lesson
 from tellapart.evaluation.metrics import Score, TestScore
 from tellapart.evaluation.selection import choose
+from tellapart.machine import processor, usable_cores
 from tellapart.models.choice import Choice
 from tellapart.models.recipes import Recipe
 
@@ -96,24 +97,11 @@ def environment() -> dict[str, Any]:
     return {
         "python": sys.version.split()[0],
         "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
-        "cores": _usable_cores(),
+        "processor": processor(),
+        "cores": usable_cores(),  # training on another number adds up in another order
         "backend": os.environ.get("KERAS_BACKEND", ""),
         "packages": versions,
     }
-
-
-def _usable_cores() -> int | None:
-    # Those of the machine may be more; training on another number adds up in another order.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
-def _processor() -> str:
-    """Its name: libraries choose their kernels by it."""
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text(encoding="utf-8", errors="replace").splitlines() if told.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def _backbone(choice: Choice | None) -> dict[str, Any] | None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.models.choice import Choice
-from tellapart.models.hub import fingerprint as fingerprint_of_folder
 from tellapart.models.weights import fingerprint
 
 
@@ -31,15 +30,11 @@ def settled(source: Path, weights: Path | None, backbones: Choice | None, asked:
         "backbone": ",".join(backbones.names) if backbones else None,
         "weights": str(weights.resolve()) if weights else None,
         "weights_files": {
-            name: {"file": path.name, "sha256": _digest(path)}
+            name: {"file": path.name, "sha256": fingerprint(path)}
             for name, path in (backbones.weights if backbones else {}).items()
         },
         "version": _version(),
     }
-
-
-def _digest(path: Path) -> str:
-    return fingerprint_of_folder(path) if path.is_dir() else fingerprint(path)
 
 
 def _version() -> str:

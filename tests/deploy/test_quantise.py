@@ -4,11 +4,12 @@ import pytest
 
 from ladder_models import SIZE, nested, photos, recipe
 from tellapart.deploy.int8 import outputs_of
-from tellapart.deploy.quantise import quantise, scaling_nodes
+from tellapart.deploy.quantise import quantise
 from tellapart.deploy.runtime import HEAT, PROBABILITIES, STRANGER
 from tellapart.errors import ModelFileError
 from tellapart.explain.heat_output import with_heat
 from tellapart.models.forward import Forward
+from tellapart.models.quantisation import scaling_nodes
 
 
 @pytest.fixture(scope="module")

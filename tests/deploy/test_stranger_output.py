@@ -24,7 +24,7 @@ def handed() -> Handed:
 @pytest.fixture(scope="module")
 def plain(handed: Handed) -> bytes:
     """The network with its features as they are."""
-    return to_onnx(handed.fitted.exported)
+    return handed.fitted.as_onnx()
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,9 @@ def strangers(handed: Handed) -> Strangers:
 def test_the_file_gives_what_numpy_gives(handed: Handed, plain: bytes, strangers: Strangers) -> None:
     forward = Forward(with_strangers(plain, strangers))
     probabilities, told = forward.named_outputs(PICTURES).values()
-    expected, features = outputs_of(handed.fitted.exported, PICTURES)
+    trained = handed.fitted.features
+    assert trained is not None
+    expected, features = outputs_of(trained.network, PICTURES)
     assert told.shape == (9,)
     assert told.dtype == np.float32
     assert told == pytest.approx(strangers.scores(features), rel=1e-3)
@@ -84,7 +86,7 @@ def test_features_that_tell_nothing_leave_no_output(handed: Handed, plain: bytes
 
 def test_the_same_strangers_give_the_same_bytes(handed: Handed, plain: bytes, strangers: Strangers) -> None:
     again = strangers_of(handed.fitted, LABELS)
-    assert with_strangers(plain, again) == with_strangers(to_onnx(handed.fitted.exported), strangers)
+    assert with_strangers(plain, again) == with_strangers(handed.fitted.as_onnx(), strangers)
 
 
 def test_the_check_against_keras_takes_strangers_along(handed: Handed) -> None:

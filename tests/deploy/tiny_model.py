@@ -76,7 +76,7 @@ def doubting_model() -> Handed:
     labels = np.arange(20) % 3
     fitted = replace(tiny.fitted, features=Features(both, found[:15], found[10:]))
     strangers = fit_strangers(found[:15], labels[:15], found[10:])
-    exported = with_strangers(to_onnx(fitted.exported), strangers)
+    exported = with_strangers(fitted.as_onnx(), strangers)
     # Right where the model is surest, so that a threshold is of use.
     top, sure = shares.argmax(axis=1), shares.max(axis=1)
     truth = np.where(sure > np.median(sure), top, (top + 1) % 3)

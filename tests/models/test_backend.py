@@ -17,7 +17,7 @@ def test_keras_runs_on_the_backend_that_was_chosen() -> None:
 def test_an_unknown_backend_names_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "theano")
     with pytest.raises(OptionError, match=r"KERAS_BACKEND is 'theano'\. Accepted: tensorflow, torch, jax\."):
-        backend._choose()
+        backend.check_backend()
 
 
 @pytest.mark.parametrize(("name", "extra"), [("tensorflow", "train"), ("torch", "torch"), ("jax", "jax")])
@@ -27,7 +27,7 @@ def test_a_backend_that_is_not_installed_names_its_extra(
     monkeypatch.setenv("KERAS_BACKEND", name)
     installed(monkeypatch, "keras")
     with pytest.raises(MissingExtraError, match=rf'pip install "tellapart\[{extra}\]"'):
-        backend._choose()
+        backend.check_backend()
 
 
 @pytest.mark.parametrize("there", [("keras",), ("tensorflow",), ()])
@@ -37,7 +37,7 @@ def test_without_keras_or_any_backend_the_extra_is_named(
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     installed(monkeypatch, *there)
     with pytest.raises(MissingExtraError, match=r'pip install "tellapart\[train\]"'):
-        backend._choose()
+        backend.check_backend()
 
 
 @pytest.mark.parametrize(
@@ -48,5 +48,5 @@ def test_tensorflow_comes_first(monkeypatch: pytest.MonkeyPatch, there: tuple[st
     monkeypatch.setenv("KERAS_BACKEND", "")  # so that it is put back afterwards
     monkeypatch.delenv("KERAS_BACKEND")
     installed(monkeypatch, "keras", *there)
-    backend._choose()
+    backend.check_backend()
     assert os.environ["KERAS_BACKEND"] == chosen

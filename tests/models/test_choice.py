@@ -9,7 +9,7 @@ from as_user import Notes
 from tellapart.errors import OptionError, StorageError, UnknownNameError, WeightsError
 from tellapart.models import choice
 from tellapart.models.backbones import Backbone, find_backbone
-from tellapart.models.choice import built_in_features, by_measurement, features_of_run, read_names, resolve
+from tellapart.models.choice import built_in_features, by_measurement, read_names, resolve, source_of_run
 from tellapart.models.pocket import FILE
 from tellapart.photos.scan import Photo
 from tellapart.progress import Silent
@@ -91,7 +91,7 @@ def features(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[float, float] |
     """Backbones by name: how well theirs tell the classes apart and the seconds they take, or why they cannot."""
     table: dict[str, tuple[float, float] | str] = {}
 
-    def answer(row: Backbone, _path: Path, _root: Path, sample: list[Photo], *_: Any) -> tuple[np.ndarray, float] | str:
+    def answer(row: Backbone, _root: Path, sample: list[Photo], *_: Any) -> tuple[np.ndarray, float] | str:
         known = table[row.name]
         if isinstance(known, str):
             return known
@@ -100,6 +100,7 @@ def features(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[float, float] |
         return generator.normal(size=(len(sample), 8)) + known[0] * np.eye(3, 8)[numbers], known[1]
 
     monkeypatch.setattr(choice, "_features", answer)
+    monkeypatch.setattr(choice, "source_of", lambda row, *_: row)
     monkeypatch.setattr(choice, "weights_at_hand", lambda row, *_: Path(row.name))
     return table
 
@@ -151,17 +152,9 @@ def test_the_built_in_backbone_gives_features_of_every_photo(tmp_path: Path) -> 
     assert np.array_equal(again, features[:2])
 
 
-def test_the_features_of_a_run_are_those_of_its_first_backbone_and_computed_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root = draw_set(tmp_path / "photos", 3)
-    photos = photos_of(root)
+def test_the_features_of_a_run_are_those_of_its_first_backbone() -> None:
     chosen = resolve(["pocket"], None, Silent())
-    name, features = features_of_run(chosen, 64, root, photos, cache=tmp_path, progress=Silent())
-    assert (name, features.shape) == ("pocket", (9, 320))
-    without = features_of_run(None, 64, root, photos, cache=tmp_path, progress=Silent())
-    assert without[0] == "pocket"
-    assert not np.array_equal(without[1], features), "without a backbone of its own it has its own size, too"
-    monkeypatch.setattr(choice, "load_pretrained", lambda *_: pytest.fail("a network was built"))
-    again = features_of_run(chosen, 64, root, photos[::-1], cache=tmp_path, progress=Silent())
-    assert np.array_equal(again[1], features[::-1])
+    own, plain = source_of_run(chosen, 64, Silent()), source_of_run(None, 64, Silent())
+    assert (own.backbone.name, own.spec.size) == ("pocket", 64)
+    assert (plain.backbone.name, plain.spec.size) == ("pocket", plain.backbone.image_size)
+    assert own.key != plain.key

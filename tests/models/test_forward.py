@@ -1,9 +1,13 @@
+import threading
+import time
+from collections.abc import Iterator
+
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tellapart.models.forward import BATCH, Forward, in_batches
+from tellapart.models.forward import BATCH, Forward, Later, Streams, in_batches
 
 
 def doubler() -> bytes:
@@ -74,3 +78,65 @@ def test_all_outputs_come_in_the_order_of_the_file() -> None:
     doubled, more = forward.named_outputs(batch).values()
     assert (doubled.tolist(), more.tolist()) == ([[2, 4, 6]], [[3, 4, 5]])
     assert forward(batch).tolist() == [[2, 4, 6]]
+
+
+@pytest.mark.parametrize("n", [0, 1, 4, 23])
+def test_streams_keep_the_order(n: int) -> None:
+    sizes: list[int] = []
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        time.sleep(0.002 * (len(sizes) % 3))  # the later ones are done first
+        sizes.append(len(batch))
+        return 2 * batch
+
+    inputs = (np.full(3, number, dtype=np.float32) for number in range(n))
+    answers = list(in_batches(Streams(run, streams=3, batch=4), inputs, batch=99))
+    assert [answer.tolist() for answer in answers] == [[2 * number] * 3 for number in range(n)]
+    assert sorted(sizes, reverse=True) == [4] * (n // 4) + [n % 4] * bool(n % 4)
+
+
+def test_streams_do_not_read_far_ahead() -> None:
+    read: list[int] = []
+
+    def inputs() -> Iterator[np.ndarray]:
+        for number in range(1000):
+            read.append(number)
+            yield np.zeros(1)
+
+    answers = Streams(lambda batch: batch, streams=2, batch=4).each(inputs())
+    next(answers)
+    assert len(read) <= 4 * 6
+    answers.close()  # type: ignore[attr-defined]
+
+
+def test_streams_work_at_once() -> None:
+    both = threading.Barrier(2, timeout=20)
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        both.wait()
+        return batch
+
+    streams = Streams(run, streams=2, batch=1)
+    assert streams(np.arange(4.0)).tolist() == [0, 1, 2, 3]
+
+
+def test_what_fails_in_a_stream_is_raised() -> None:
+    def run(batch: np.ndarray) -> np.ndarray:
+        raise ValueError(f"{len(batch)} photos")
+
+    with pytest.raises(ValueError, match="2 photos"):
+        list(Streams(run, streams=2, batch=2).each(np.zeros((5, 1))))
+
+
+def test_a_network_is_opened_once_when_it_is_used() -> None:
+    opened: list[int] = []
+
+    def build() -> Streams:
+        opened.append(1)
+        return Streams(lambda batch: 2 * batch, streams=1, batch=2)
+
+    later = Later(build)
+    assert not opened
+    assert later(np.ones((3, 1))).tolist() == [[2], [2], [2]]
+    assert [float(one[0]) for one in in_batches(later, np.ones((5, 1)))] == [2] * 5
+    assert len(opened) == 1

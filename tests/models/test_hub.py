@@ -52,12 +52,12 @@ def test_its_maps_are_those_of_keras_hub(presets: Path, name: str) -> None:
 
 
 @FAMILIES
-def test_the_export_agrees_and_so_do_the_halves_of_a_cut(presets: Path, name: str) -> None:
+def test_the_export_agrees_and_so_do_the_halves_of_a_cut(presets: Path, name: str, tmp_path: Path) -> None:
     pretrained = loaded(presets / name)
     whole, photos = photo_to(pretrained, pretrained.network), some_photos(pretrained.spec.size)
     expected = keras.ops.convert_to_numpy(whole(photos))
     assert Forward(to_onnx(whole))(photos) == pytest.approx(expected, abs=1e-4)
-    halves = cut(pretrained)
+    halves = cut(pretrained, tmp_path)
     below = halves.lower(photos)
     assert below.shape[1:] == halves.shape
     assert keras.ops.convert_to_numpy(halves.upper(below)) == pytest.approx(expected, abs=1e-4)
@@ -70,7 +70,7 @@ def test_the_export_agrees_and_so_do_the_halves_of_a_cut(presets: Path, name: st
 def test_pooled_features_are_the_means_of_its_maps(presets: Path, tmp_path: Path) -> None:
     pretrained, root = loaded(presets / "vit"), draw_set(tmp_path / "photos", per_class=2)
     photos = photos_of(root)
-    found = pooled_features(pretrained, root, photos, cache=tmp_path, progress=Silent())
+    found = pooled_features(pretrained.source, root, photos, cache=tmp_path, progress=Silent())
     pixels = np.stack(list(pixels_of(root, photos, pretrained.spec))).astype(np.float32)
     maps = keras.ops.convert_to_numpy(photo_to(pretrained, pretrained.network)(pixels))
     assert found == pytest.approx(maps.mean(axis=(1, 2)), abs=2e-3)

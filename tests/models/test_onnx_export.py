@@ -1,6 +1,7 @@
 import hashlib
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from tiny_set import QUIET
 from tellapart.models import networks, onnx_export
 from tellapart.models.backend import keras
 from tellapart.models.forward import Forward
-from tellapart.models.onnx_export import to_onnx
+from tellapart.models.onnx_export import converted, to_onnx
 
 pytestmark = QUIET
 
 PHOTOS = np.random.default_rng(0).uniform(0, 255, (5, 32, 32, 3)).astype(np.float32)
+Export = Callable[[Any], bytes]
+EITHER = pytest.mark.parametrize("export", [to_onnx, converted])  # written directly, and by a converter
 SCRIPT = """
 import hashlib
 from tellapart.models import networks, onnx_export
@@ -36,28 +39,38 @@ def built(name: str) -> Any:
     }[name]()
 
 
+def built_otherwise() -> Any:
+    """With a layer that is not written directly."""
+    network = built("baseline")
+    photo = keras.Input((32, 32, 3))
+    return keras.Model(photo, network(keras.layers.LayerNormalization()(photo)))
+
+
+@EITHER
 @pytest.mark.parametrize("name", ["majority", "baseline", "deeper"])
-def test_the_exported_network_equals_keras(name: str) -> None:
+def test_the_exported_network_equals_keras(name: str, export: Export) -> None:
     network = built(name)
-    exported = Forward(to_onnx(network))
+    exported = Forward(export(network))
     expected = keras.ops.convert_to_numpy(network.predict_on_batch(PHOTOS))
     assert np.abs(exported(PHOTOS) - expected).max() < 1e-5
 
 
-def test_means_inside_a_network_are_no_further_inputs() -> None:
+@EITHER
+def test_means_inside_a_network_are_no_further_inputs(export: Export) -> None:
     """As EfficientNet holds them."""
     photo = keras.Input((32, 32, 3))
     scaled = keras.layers.Normalization(mean=[1.0, 2.0, 3.0], variance=[4.0, 9.0, 16.0])(photo)
     inner = keras.Model(photo, scaled)
     network = keras.Model(photo, keras.layers.GlobalAveragePooling2D()(inner(photo)))
-    exported = Forward(to_onnx(network))
+    exported = Forward(export(network))
     assert [end.name for end in exported.inputs] == ["photo"]
     expected = (PHOTOS.mean(axis=(1, 2)) - [1, 2, 3]) / [2, 3, 4]
     assert np.abs(exported(PHOTOS) - expected).max() < 1e-3
 
 
-def test_the_ends_have_names_and_a_free_batch_axis() -> None:
-    model = onnx.load_from_string(to_onnx(built("deeper")))
+@EITHER
+def test_the_ends_have_names_and_a_free_batch_axis(export: Export) -> None:
+    model = onnx.load_from_string(export(built("deeper")))
     (photo,), (probabilities,) = model.graph.input, model.graph.output
     assert (photo.name, probabilities.name) == ("photo", "probabilities")
     axes = [end.type.tensor_type.shape.dim for end in (photo, probabilities)]
@@ -84,10 +97,11 @@ def test_another_process_gives_the_same_bytes() -> None:
     assert result.stdout.splitlines()[-1] == here
 
 
-def test_features_are_a_second_output() -> None:
+@EITHER
+def test_features_are_a_second_output(export: Export) -> None:
     network = built("deeper")
     both = keras.Model(network.input, [network.output, network.layers[-1].input])
-    content = to_onnx(both)
+    content = export(both)
     model = onnx.load_from_string(content)
     assert [end.name for end in model.graph.output] == ["probabilities", "features"]
     shapes = [
@@ -100,11 +114,12 @@ def test_features_are_a_second_output() -> None:
     assert np.abs(features - expected[1]).max() < 1e-4
     assert np.ptp(features) > 0.1
     other = built("deeper")
-    assert to_onnx(keras.Model(other.input, [other.output, other.layers[-1].input])) == content
+    assert export(keras.Model(other.input, [other.output, other.layers[-1].input])) == content
 
 
-def test_nothing_of_this_machine_is_inside() -> None:
-    content = to_onnx(built("baseline"))
+@EITHER
+def test_nothing_of_this_machine_is_inside(export: Export) -> None:
+    content = export(built("baseline"))
     model = onnx.load_from_string(content)
     for place in (str(Path.home()), str(Path(__file__).parent), sys.prefix, "tellapart-", "/tmp"):
         assert place.encode() not in content
@@ -112,8 +127,24 @@ def test_nothing_of_this_machine_is_inside() -> None:
     assert not any(tensor.external_data for tensor in model.graph.initializer)
 
 
+def test_what_cannot_be_written_is_converted() -> None:
+    network = built_otherwise()
+    exported = Forward(to_onnx(network))
+    expected = keras.ops.convert_to_numpy(network.predict_on_batch(PHOTOS))
+    assert np.abs(exported(PHOTOS) - expected).max() < 1e-5
+    names = [output.name for output in Forward(to_onnx(network, outputs=("maps",))).outputs]
+    assert names == ["maps"]
+
+
+def test_plain_networks_need_no_converter_and_no_other_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(onnx_export, "converted", None)
+    for name in ("majority", "baseline", "deeper"):
+        assert to_onnx(built(name), outputs=("shares",)) != to_onnx(built(name))
+
+
 def test_an_export_from_jax_goes_through_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = built("baseline")
+    network = built_otherwise()
     expected = keras.ops.convert_to_numpy(network.predict_on_batch(PHOTOS))
     sent: list[list[str]] = []
 

@@ -14,9 +14,10 @@ from tiny_set import QUIET, draw_set, photos_of, task_on
 from tellapart.errors import UnknownNameError
 from tellapart.models import pocket, transfer
 from tellapart.models.backbones import find_backbone
+from tellapart.models.forward import Forward
 from tellapart.models.onnx_export import to_onnx
 from tellapart.models.recipes import RECIPES, choose_recipes, find_recipe, fit_recipe, on_backbones
-from tellapart.models.scratch import outputs_of, predict
+from tellapart.models.scratch import predict
 from tellapart.models.task import Options, Task
 from tellapart.photos.batches import pixels_of
 
@@ -28,6 +29,7 @@ LADDER = {
     "deeper": "2",
     "augmented": "3",
     "tuned": "4",
+    "linear": "5",
     "bottleneck": "5a",
     "finetuned": "5b",
 }
@@ -52,7 +54,7 @@ def test_the_table_is_the_ladder() -> None:
     assert {name: recipe.step for name, recipe in RECIPES.items()} == LADDER
     assert list(RECIPES) == list(LADDER)
     assert all(name == recipe.name for name, recipe in RECIPES.items())
-    assert {name for name, recipe in RECIPES.items() if recipe.transfer} == {"bottleneck", "finetuned"}
+    assert {name for name, recipe in RECIPES.items() if recipe.transfer} == {"linear", "bottleneck", "finetuned"}
     assert all(recipe.asks.endswith("?") for recipe in RECIPES.values())
 
 
@@ -106,20 +108,17 @@ def test_every_recipe_trains_on_the_tiny_set(name: str, task: Task) -> None:
     assert (fitted.train.shape, fitted.valid.shape) == ((len(task.train), 3), (len(task.valid), 3))
     assert fitted.train.sum(axis=1) == pytest.approx(np.ones(len(task.train)), abs=1e-4)
     assert {"features", "train"} <= set(fitted.seconds)
-    assert len(fitted.history.rows) == {"majority": 0, "finetuned": 2}.get(name, 1)
+    assert len(fitted.history.rows) == {"majority": 0, "linear": 0, "finetuned": 2}.get(name, 1)
     assert (fitted.backbone == "pocket") == find_recipe(name).transfer
     assert (fitted.trainable_parameters > 0) == (name != "majority")
-    assert fitted.network.input_shape == (None, 32, 32, 3)
     pixels = np.stack(list(pixels_of(task.root, task.valid, fitted.spec)))
-    assert predict(fitted.network, pixels) == pytest.approx(fitted.valid, abs=1e-2)
+    assert fitted.answer(pixels) == pytest.approx(fitted.valid, abs=1e-2)
     assert (fitted.features is not None) == find_recipe(name).transfer
+    outputs = Forward(fitted.as_onnx()).named_outputs(pixels)
+    assert outputs["probabilities"] == pytest.approx(fitted.valid, abs=1e-2)
     if fitted.features is not None:
-        shares, features = outputs_of(fitted.exported, pixels)
-        assert shares == pytest.approx(fitted.valid, abs=1e-2)
-        assert features == pytest.approx(fitted.features.valid, abs=1e-2)
-        assert fitted.features.train.shape == (len(task.train), features.shape[1])
-    else:
-        assert fitted.exported is fitted.network
+        assert outputs["features"] == pytest.approx(fitted.features.valid, abs=1e-2)
+        assert fitted.features.train.shape == (len(task.train), outputs["features"].shape[1])
 
 
 def test_majority_gives_the_shares_of_the_training_photos(task: Task) -> None:

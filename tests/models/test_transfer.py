@@ -121,7 +121,7 @@ def test_rounds_that_take_turns_share_one_file_of_activations(task: Task, tmp_pa
         for train, valid in ((task.train, task.valid), (everything[6:], everything[:6]))
     ]
     pretrained = pretrained_for(task)
-    halves = cut(pretrained)
+    halves = cut(pretrained, tmp_path)
     for one in rounds:
         assert transfer._views(one, pretrained, halves, one.train, 2).kept.shape[:2] == (len(everything), 2)
     kept = list((tmp_path / "activations").glob("*.npy"))

@@ -186,6 +186,6 @@ FORMATS: Final[Mapping[str, Format]] = {
             _write_openvino,
             _open_openvino,
         ),
-        Format(INT8, "model-int8.onnx", "onnx", "explain", "", None, open_onnx),
+        Format(INT8, "model-int8.onnx", "onnx", "", "", None, open_onnx),
     )
 }

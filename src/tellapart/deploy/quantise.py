@@ -5,10 +5,6 @@ makes integer kernels of them. What is not on the way to the probabilities (stra
 input and the softmax with its temperature stay as they are.
 """
 
-import contextlib
-import logging
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -18,6 +14,7 @@ import onnx
 
 from tellapart.deploy.runtime import PROBABILITIES
 from tellapart.errors import ModelFileError
+from tellapart.models.quantisation import QUANTISED, Pictures, prepare, quietly, scaling_nodes
 
 # Photos to find the ranges with: more bring outliers that make every step coarser (docs/LOG.md).
 SAMPLE: Final = 32
@@ -25,8 +22,6 @@ SAMPLE: Final = 32
 # more than 32,767. With 7 bits it is 2 x 255 x 64. On an emulated Haswell a file of 7 bits answered to the last bit as
 # here, and one of 8 bits otherwise by up to 0.37 (docs/LOG.md).
 WEIGHT_BITS: Final = 7
-_WEIGHTED: Final = frozenset({"Conv", "MatMul", "Gemm"})
-_QUANTISED: Final = (*sorted(_WEIGHTED), "Add", "AveragePool", "Clip", "GlobalAveragePool", "MaxPool", "Relu")
 
 
 def quantise(content: bytes, pictures: np.ndarray) -> bytes:
@@ -46,8 +41,8 @@ def quantise(content: bytes, pictures: np.ndarray) -> bytes:
     main, others = _parted(whole)
     with TemporaryDirectory(prefix="tellapart-") as folder:
         plain, small = Path(folder) / "plain.onnx", Path(folder) / "small.onnx"
-        with _quiet():
-            _prepare(main, plain)
+        with quietly():
+            prepare(main, plain)
             _quantise(plain, small, pictures)
         quantised = onnx.load(small)
     if not any(node.op_type == "QuantizeLinear" for node in quantised.graph.node):
@@ -81,23 +76,15 @@ def _parted(whole: Any) -> tuple[Any, list[Any]]:
     return main, others
 
 
-def _prepare(main: Any, path: Path) -> None:
-    """Fold what can be folded (batch norms into convolutions), so that fewer roundings are left."""
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    onnx.save(main, path)
-    quant_pre_process(str(path), str(path), skip_symbolic_shape=True)
-
-
 def _quantise(plain: Path, small: Path, pictures: np.ndarray) -> None:
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
     quantize_static(
         str(plain),
         str(small),
-        _Pictures(pictures),
+        Pictures(pictures),
         quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=list(_QUANTISED),
+        op_types_to_quantize=list(QUANTISED),
         per_channel=True,
         reduce_range=WEIGHT_BITS == 7,
         activation_type=QuantType.QUInt8,
@@ -105,18 +92,6 @@ def _quantise(plain: Path, small: Path, pictures: np.ndarray) -> None:
         nodes_to_exclude=scaling_nodes(onnx.load(plain).graph),
         calibrate_method=CalibrationMethod.MinMax,
     )
-
-
-def scaling_nodes(graph: Any) -> list[str]:
-    """The nodes between the photo and the first operator with weights."""
-    behind: set[str] = set()
-    before = []
-    for node in graph.node:
-        if node.op_type in _WEIGHTED or behind & set(node.input):
-            behind |= set(node.output)
-        else:
-            before.append(node.name)
-    return before
 
 
 def _join(quantised: Any, whole: Any, others: list[Any]) -> None:
@@ -134,28 +109,3 @@ def _join(quantised: Any, whole: Any, others: list[Any]) -> None:
     quantised.opset_import.extend(one for one in whole.opset_import if one.domain in {"", "ai.onnx"})
     quantised.producer_name, quantised.producer_version = "tellapart", ""
     graph.name = "tellapart"
-
-
-class _Pictures:
-    """What ONNX Runtime's calibration reads: photos, one at a time."""
-
-    def __init__(self, pictures: np.ndarray) -> None:
-        self._left: Iterator[np.ndarray] = iter(pictures)
-
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        """The next photo, or None at the end."""
-        picture = next(self._left, None)
-        return None if picture is None else {"photo": picture[np.newaxis].astype(np.float32)}
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep advice for developers of quantisation from the user."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)

@@ -3,9 +3,8 @@
 import numpy as np
 import onnx
 
-from tellapart.deploy.names import STRANGER
+from tellapart.deploy.names import FEATURES, STRANGER
 from tellapart.evaluation.strangers import Strangers, fit_strangers
-from tellapart.models.onnx_export import FEATURES
 from tellapart.models.task import Fitted
 
 

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from tellapart.errors import MissingExtraError
 from tellapart.models.forward import runtime_session
 
 _MARK: Final = "shape_of_"
@@ -161,15 +160,9 @@ def attributes(node: Any) -> dict[str, Any]:
 
 
 def import_onnx() -> Any:
-    """The package `onnx`.
+    """The package `onnx`, which takes a while to load."""
+    import onnx
 
-    Raises:
-        MissingExtraError: It is not installed.
-    """
-    try:
-        import onnx
-    except ImportError as problem:
-        raise MissingExtraError("To look inside a model takes onnx, which", "explain") from problem
     return onnx
 
 

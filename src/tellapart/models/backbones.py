@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from tellapart.errors import OptionError, UnknownNameError
 from tellapart.models import pocket
-from tellapart.models.backend import keras
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,8 @@ class Backbone:
         """The constructor of this network; it takes what those of `keras.applications` take."""
         if self.module == "pocket":
             return pocket.build
+        from tellapart.models.backend import keras
+
         return getattr(keras.applications, self.function)  # type: ignore[no-any-return]
 
     def preprocess(self, photos: Any) -> Any:
@@ -43,6 +44,8 @@ class Backbone:
         """
         if self.module == "pocket":
             return pocket.preprocess(photos)
+        from tellapart.models.backend import keras
+
         if self.module in _CAFFE:
             return keras.layers.Rescaling(1.0, offset=[-mean for mean in _MEANS])(photos[..., ::-1])
         if self.module == "densenet":

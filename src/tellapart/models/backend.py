@@ -21,7 +21,13 @@ from tellapart.errors import MissingExtraError, OptionError
 _MODULES = {"tensorflow": "tensorflow", "torch": "torch", "jax": "jax"}
 
 
-def _choose() -> None:
+def check_backend() -> None:
+    """Choose the backend, before anything is loaded.
+
+    Raises:
+        OptionError: `KERAS_BACKEND` names none.
+        MissingExtraError: What it names, or Keras itself, is not installed.
+    """
     asked = os.environ.get("KERAS_BACKEND")
     if asked is not None and asked not in _MODULES:
         raise OptionError(f"KERAS_BACKEND is '{asked}'. Accepted: {', '.join(_MODULES)}.")
@@ -52,7 +58,7 @@ def _quiet_start() -> Iterator[None]:
 
 @cache
 def _load() -> Any:
-    _choose()
+    check_backend()
     with _quiet_start():
         return import_module("keras")
 
@@ -72,4 +78,4 @@ def is_loaded() -> bool:
     return "keras" in sys.modules
 
 
-__all__ = ["is_loaded", "keras"]
+__all__ = ["check_backend", "is_loaded", "keras"]

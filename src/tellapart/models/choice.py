@@ -9,10 +9,11 @@ from typing import Final
 import numpy as np
 
 from tellapart.errors import OptionError, StorageError, TellapartError, WeightsError
+from tellapart.files import cache_folder
+from tellapart.models.backbone_file import POOLED, backbone_onnx
 from tellapart.models.backbones import BACKBONES, Backbone, find_backbone
-from tellapart.models.features import kept_features, load_pretrained, photo_to, pooled_features
+from tellapart.models.features import Source, pooled_features, source_of
 from tellapart.models.forward import BATCH, Forward, in_batches
-from tellapart.models.onnx_export import to_onnx
 from tellapart.models.probe import cross_validated
 from tellapart.models.weights import weights_at_hand, weights_path
 from tellapart.photos.batches import label_numbers, pixels_of
@@ -180,8 +181,7 @@ def by_measurement(
             rest = ", ".join(later.name for later in rows[place:])
             left_out.append(f"{rest} not tried, as none could be told to be better")
             break
-        sized = replace(row, image_size=image_size or row.image_size)
-        found = _features(sized, weights[row], root, sample, end, progress)
+        found = _features(source_of(row, image_size or row.image_size, weights[row]), root, sample, end, progress)
         if isinstance(found, str):
             left_out.append(found)
             continue
@@ -205,42 +205,22 @@ def built_in_features(root: Path, photos: Sequence[Photo], *, cache: Path, progr
     What is said of the photos themselves (copies, labels) rests on these, so that it
     does not depend on the backbone of the run.
     """
-    row = find_backbone(BUILT_IN)
-    return _kept_or_computed(row, weights_path(row, None, progress), root, photos, cache=cache, progress=progress)
+    return pooled_features(source_of_run(None, None, progress), root, photos, cache=cache, progress=progress)
 
 
-def features_of_run(
-    choice: Choice | None, size: int | None, root: Path, photos: Sequence[Photo], *, cache: Path, progress: Progress
-) -> tuple[str, np.ndarray]:
-    """The pooled features of a run's first backbone, which its recipes have left; without one, of the built-in.
+def source_of_run(choice: Choice | None, size: int | None, progress: Progress) -> Source:
+    """Where a run's features come from: its first backbone; without one, the built-in.
 
     Args:
         choice: The backbones of the run, if any.
         size: In pixels; None for the backbone's own.
-        root: What the photos' paths are relative to.
-        photos: Any number of them.
-        cache: Where features are kept.
         progress: Where it is told.
-
-    Returns:
-        The backbone's name, and (photos, channels), float32.
     """
     if choice is None:
-        return BUILT_IN, built_in_features(root, photos, cache=cache, progress=progress)
+        row = find_backbone(BUILT_IN)
+        return source_of(row, row.image_size, weights_path(row, None, progress))
     row = choice.backbones[0]
-    sized = replace(row, image_size=size or row.image_size)
-    return row.name, _kept_or_computed(sized, choice.weights[row.name], root, photos, cache=cache, progress=progress)
-
-
-def _kept_or_computed(
-    row: Backbone, path: Path, root: Path, photos: Sequence[Photo], *, cache: Path, progress: Progress
-) -> np.ndarray:
-    # To build a network only to find that it is not needed takes seconds.
-    kept = kept_features(row, row.image_size, path, photos, cache)
-    if kept is not None:
-        return kept
-    pretrained = load_pretrained(row, row.image_size, path)
-    return pooled_features(pretrained, root, photos, cache=cache, progress=progress)
+    return source_of(row, size or row.image_size, choice.weights[row.name])
 
 
 def _sample(photos: Sequence[Photo]) -> list[Photo]:
@@ -260,28 +240,31 @@ def _at_hand(candidates: Sequence[Backbone] | None, progress: Progress) -> dict[
 
 
 def _features(
-    row: Backbone, path: Path, root: Path, sample: Sequence[Photo], end: float, progress: Progress
+    source: Source, root: Path, sample: Sequence[Photo], end: float, progress: Progress
 ) -> tuple[np.ndarray, float] | str:
     """The pooled features of the sample and the seconds they took, or why they were not computed."""
-    start = time.monotonic()
+    start, name = time.monotonic(), source.backbone.name
     if start >= end:
-        return f"{row.name} not tried, as the time was up"
+        return f"{name} not tried, as the time was up"
     try:
-        pretrained = load_pretrained(row, row.image_size, path)
-        forward = Forward(to_onnx(photo_to(pretrained, pretrained.network)))
+        forward = Forward(backbone_onnx(source.backbone, source.spec.size, source.path, cache_folder()))
     except TellapartError as problem:
-        return f"{row.name} not tried ({problem})"
-    pixels = pixels_of(root, sample, pretrained.spec)
+        return f"{name} not tried ({problem})"
+
+    def means(batch: np.ndarray) -> np.ndarray:
+        return forward.named_outputs(batch, [POOLED])[POOLED]
+
+    pixels = pixels_of(root, sample, source.spec)
     first = [next(pixels) for _ in range(min(BATCH, len(sample)))]
-    forward(np.stack(first[:1]))  # the first run also allocates
+    means(np.stack(first[:1]))  # the first run also allocates
     begun = time.monotonic()
-    maps = list(in_batches(forward, first))
+    found = list(in_batches(means, first))
     needed = (time.monotonic() - begun) / len(first) * (len(sample) - len(first))
     if time.monotonic() + needed > end:
-        return f"{row.name} not tried, as it would take {needed:.0f} s more"
-    rest = in_batches(forward, pixels)
-    maps += list(track(rest, f"Trying {row.name}", len(sample) - len(first), progress))
-    return np.stack([one.mean(axis=(0, 1)) for one in maps]), time.monotonic() - start
+        return f"{name} not tried, as it would take {needed:.0f} s more"
+    rest = in_batches(means, pixels)
+    found += list(track(rest, f"Trying {name}", len(sample) - len(first), progress))
+    return np.stack(found), time.monotonic() - start
 
 
 def _why(winner: Trial, trials: Sequence[Trial], left_out: Sequence[str], seconds: float) -> str:

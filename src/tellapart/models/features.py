@@ -6,54 +6,117 @@ photos computes the new ones only. Files are safetensors: plain arrays.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from tellapart.errors import OptionError
+from tellapart.errors import OptionError, WeightsError
 from tellapart.files import make_folder, write_bytes
+from tellapart.machine import has_vnni
 from tellapart.models import hub, pocket
+from tellapart.models.backbone_file import MAPS, POOLED, backbone_onnx
 from tellapart.models.backbones import Backbone, build_backbone
 from tellapart.models.backend import keras
-from tellapart.models.cuts import cut_layer, output_of
-from tellapart.models.forward import Forward, Run, in_batches
-from tellapart.models.onnx_export import to_onnx
+from tellapart.models.engine import fast_forward
+from tellapart.models.forward import Later, Run, in_batches
+from tellapart.models.task import Task
 from tellapart.models.weights import fingerprint, load_weights
-from tellapart.photos.batches import map_rows, pixels_of, write_rows
+from tellapart.photos.batches import DECODER, map_rows, pixels_of, write_rows
 from tellapart.photos.pixels import PixelSpec
 from tellapart.photos.scan import Photo, digest_of
 from tellapart.progress import Progress, track
 
+CALIBRATION: Final = 64  # photos
+_INT8_FORMAT: Final = "int8 1"  # counts up where the same photos are rounded otherwise
 SHARD: Final = 64  # photos a file: at most 64 are computed again after a kill
+_POOLED: Final = "pooled"  # the folder of the means, which are read again and again; the maps seldom
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where features come from: a backbone, at a size, with a file of weights. No network is built for it.
+
+    Attributes:
+        backbone: Its row of the table.
+        spec: Size, geometry and scaling of its photos.
+        weights: SHA-256 of its weights.
+        path: Their file, or the folder of a preset.
+        calibration: Photos by which the backbone is brought to 8 bits; without them it stays in float32.
+    """
+
+    backbone: Backbone
+    spec: PixelSpec
+    weights: str
+    path: Path
+    calibration: tuple[Photo, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What its features depend on: network, weights, size, geometry and scaling, and what they are rounded by."""
+        settings = [DECODER, self.backbone.name, self.weights, *map(str, self.spec.as_dict().values())]
+        if self.calibration:
+            settings += [_INT8_FORMAT, str(has_vnni()), *(photo.content for photo in self.calibration)]
+        return digest_of(settings)[:24]
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A backbone with its weights.
+    """A backbone with its weights, as a Keras network.
 
     Attributes:
-        backbone: Its row of the table.
+        source: Which backbone, at which size, with which weights.
         network: Keras model from preprocessed photos to its last activation maps.
-        spec: Size, geometry and scaling of its photos.
-        weights: SHA-256 of its weights file.
     """
 
-    backbone: Backbone
+    source: Source
     network: Any
-    spec: PixelSpec
-    weights: str
 
     @property
-    def key(self) -> str:
-        """What its features depend on: network, weights, size, geometry and scaling."""
-        return _key(self.backbone, self.weights, self.spec)
+    def backbone(self) -> Backbone:
+        """Its row of the table."""
+        return self.source.backbone
+
+    @property
+    def spec(self) -> PixelSpec:
+        """Size, geometry and scaling of its photos."""
+        return self.source.spec
 
 
-def _key(backbone: Backbone, weights: str, spec: PixelSpec) -> str:
-    return digest_of([backbone.name, weights, *map(str, spec.as_dict().values())])[:24]
+def source_of(backbone: Backbone, size: int, path: Path) -> Source:
+    """A backbone at a size, with a file of weights or the folder of a preset."""
+    return Source(backbone, PixelSpec(size, scaling=backbone.scaling), fingerprint(path), path)
+
+
+def source_for(task: Task) -> Source:
+    """The backbone of a task.
+
+    Raises:
+        WeightsError: No backbone or weights were resolved for the task.
+    """
+    backbone, path = task.options.backbone, task.options.weights
+    if backbone is None or path is None:
+        raise WeightsError("This recipe needs a backbone and its weights. Next: --backbone NAME")
+    return source_of(backbone, task.options.image_size or backbone.image_size, path)
+
+
+def learning_source(source: Source, photos: Sequence[Photo], *, fast: bool) -> Source:
+    """Where the features of photos that are learned from come from: those of `fast` runs are computed in 8 bits.
+
+    What is validated or tested with never is: it must see the network as it is handed over.
+
+    Args:
+        source: Of the backbone in float32.
+        photos: All that are learned from; the first by their content, which is as good as chance, are what the
+            backbone is brought to 8 bits by.
+        fast: Whether the run is.
+    """
+    return replace(source, calibration=tuple(sorted(photos, key=_by_content)[:CALIBRATION])) if fast else source
+
+
+def _by_content(photo: Photo) -> str:
+    return photo.content
 
 
 def load_pretrained(backbone: Backbone, size: int, path: Path) -> Pretrained:
@@ -69,13 +132,13 @@ def load_pretrained(backbone: Backbone, size: int, path: Path) -> Pretrained:
             f"{backbone.name} cannot be exported by TensorFlow. Next: KERAS_BACKEND=torch, or another --backbone"
         )
     if isinstance(backbone, hub.HubBackbone):
-        network, weights = hub.load(backbone, size, path), hub.fingerprint(path)
+        network = hub.load(backbone, size, path)
     else:
-        network, weights = build_backbone(backbone, size), fingerprint(path)
+        network = build_backbone(backbone, size)
         load = pocket.load if backbone.module == "pocket" else load_weights
         load(network, path, backbone)
     network.trainable = False
-    return Pretrained(backbone, network, PixelSpec(size, scaling=backbone.scaling), weights)
+    return Pretrained(source_of(backbone, size, path), network)
 
 
 def photo_to(pretrained: Pretrained, network: Any) -> Any:
@@ -90,42 +153,69 @@ def photo_to(pretrained: Pretrained, network: Any) -> Any:
 
 
 def pooled_features(
-    pretrained: Pretrained, root: Path, photos: Sequence[Photo], *, cache: Path, progress: Progress
+    source: Source, root: Path, photos: Sequence[Photo], *, cache: Path, progress: Progress
 ) -> np.ndarray:
     """The mean of each channel of the last activation maps.
 
     Returns:
         Shape (photos, channels), float32.
     """
-    folder = make_folder(cache / "features" / pretrained.key)
+    folder = make_folder(cache / "features" / source.key)
     held = _held(folder)
     missing = list({photo.content: photo for photo in photos if photo.content not in held}.values())
     if missing:
-        forward = Forward(to_onnx(photo_to(pretrained, pretrained.network)))
-        maps = in_batches(forward, pixels_of(root, missing, pretrained.spec))
-        title = f"Features of {pretrained.backbone.name}"
-        _keep(folder, missing, track(maps, title, len(missing), progress))
+        found = _computed(source, root, missing, cache)
+        title = f"Features of {source.backbone.name}"
+        _keep(folder, missing, track(found, title, len(missing), progress))
         held = _held(folder)
     return _pooled(held, photos)
 
 
-def kept_features(backbone: Backbone, size: int, path: Path, photos: Sequence[Photo], cache: Path) -> np.ndarray | None:
-    """What `pooled_features` gives, where all of it is kept already; no network is built for it.
+def kept_features(source: Source, photos: Sequence[Photo], cache: Path) -> np.ndarray | None:
+    """What `pooled_features` gives, where all of it is kept already; nothing is computed.
 
     Returns:
         Shape (photos, channels), float32; None where a photo is missing.
     """
-    weights = hub.fingerprint(path) if isinstance(backbone, hub.HubBackbone) else fingerprint(path)
-    held = _held(cache / "features" / _key(backbone, weights, PixelSpec(size, scaling=backbone.scaling)))
-    return _pooled(held, photos) if all(photo.content in held for photo in photos) else None
+    held = _held(cache / "features" / source.key)
+    return _pooled(held, photos) if photos and all(photo.content in held for photo in photos) else None
+
+
+def features_for(task: Task, source: Source) -> tuple[np.ndarray, np.ndarray]:
+    """Pooled features of a task's training photos and of its validation photos, (photos, channels) each."""
+    learning = learning_source(source, task.train, fast=task.options.fast)
+    parts = ((learning, task.train), (source, task.valid))
+    learned, steered = (
+        pooled_features(own, task.root, photos, cache=task.cache, progress=task.progress) for own, photos in parts
+    )
+    return learned, steered
+
+
+def _computed(source: Source, root: Path, photos: Sequence[Photo], cache: Path) -> Iterator[dict[str, np.ndarray]]:
+    """What the backbone gives for each photo, by name: maps and means; in 8 bits the means alone."""
+    content = backbone_onnx(source.backbone, source.spec.size, source.path, cache)
+    wanted: tuple[str, ...] = (MAPS, POOLED)
+    if source.calibration:
+        from tellapart.models.int8_backbone import int8_backbone
+
+        content = int8_backbone(content, np.stack(list(pixels_of(root, source.calibration, source.spec))))
+        wanted = (POOLED,)
+    forward = fast_forward(content, _network_key(source), cache, wanted)
+    for found in forward.each(pixels_of(root, photos, source.spec)):
+        yield dict(zip(wanted, found if len(wanted) > 1 else (found,), strict=True))
+
+
+def _network_key(source: Source) -> str:
+    """Which network it is as far as time is concerned; the photos that it was calibrated by do not matter."""
+    return f"{replace(source, calibration=()).key} int8" if source.calibration else source.key
 
 
 def _held(folder: Path) -> dict[str, Path]:
-    """Which photo's maps lie in which file; a damaged file counts as missing."""
+    """Which photo's means lie in which file; a damaged file counts as missing."""
     from safetensors import SafetensorError, safe_open
 
     held: dict[str, Path] = {}
-    for path in sorted(folder.glob("[!.]*.safetensors")):
+    for path in sorted((folder / _POOLED).glob("[!.]*.safetensors")):
         try:
             with safe_open(path, framework="numpy") as file:
                 held.update(dict.fromkeys(file.keys(), path))
@@ -134,13 +224,23 @@ def _held(folder: Path) -> dict[str, Path]:
     return held
 
 
-def _keep(folder: Path, photos: Sequence[Photo], maps: Iterator[np.ndarray]) -> None:
+def _keep(folder: Path, photos: Sequence[Photo], found: Iterator[dict[str, np.ndarray]]) -> None:
+    """Write maps, then means: whose means are there, its maps are."""
     from safetensors.numpy import save
 
+    make_folder(folder / _POOLED)
     for start in range(0, len(photos), SHARD):
         some = photos[start : start + SHARD]
-        shard = {photo.content: next(maps).astype(np.float16) for photo in some}
-        write_bytes(folder / f"{some[0].content[:32]}.safetensors", save(shard))
+        maps, means = {}, {}
+        for photo in some:
+            told = next(found)
+            means[photo.content] = told[POOLED]
+            if MAPS in told:
+                maps[photo.content] = told[MAPS].astype(np.float16)
+        name = f"{some[0].content[:32]}.safetensors"
+        if maps:
+            write_bytes(folder / name, save(maps))
+        write_bytes(folder / _POOLED / name, save(means))
 
 
 def _pooled(held: dict[str, Path], photos: Sequence[Photo]) -> np.ndarray:
@@ -151,7 +251,7 @@ def _pooled(held: dict[str, Path], photos: Sequence[Photo]) -> np.ndarray:
     for path in sorted({held[content] for content in wanted}):
         with safe_open(path, framework="numpy") as file:
             for content in wanted.intersection(file.keys()):
-                means[content] = file.get_tensor(content).mean(axis=(0, 1), dtype=np.float32)
+                means[content] = file.get_tensor(content)
     return np.stack([means[photo.content] for photo in photos])
 
 
@@ -172,27 +272,25 @@ class Cut:
     shape: tuple[int, ...]
 
 
-def cut(pretrained: Pretrained) -> Cut:
-    """Cut a backbone below its last convolutional block."""
+def cut(pretrained: Pretrained, cache: Path) -> Cut:
+    """Cut a backbone below its last convolutional block.
+
+    Args:
+        pretrained: The backbone.
+        cache: Where it is kept how the lower part runs fastest.
+    """
+    from tellapart.models.cuts import cut_layer, output_of
+    from tellapart.models.onnx_export import to_onnx
+
     layer = cut_layer(pretrained.network, pretrained.backbone)
     seam = output_of(layer)
     lower = photo_to(pretrained, keras.Model(pretrained.network.input, seam))
     return Cut(
-        _when_used(lambda: Forward(to_onnx(lower))),
+        Later(lambda: fast_forward(to_onnx(lower), f"{pretrained.source.key} below {layer.name}", cache)),
         keras.Model(seam, pretrained.network.output),
         layer.name,
         tuple(seam.shape[1:]),
     )
-
-
-def _when_used(build: Callable[[], Run]) -> Run:
-    """Put off what takes seconds to build; where the activations are kept already, it is never needed."""
-    built = cache(build)
-
-    def run(batch: np.ndarray) -> np.ndarray:
-        return built()(batch)
-
-    return run
 
 
 def activations(

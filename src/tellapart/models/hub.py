@@ -14,7 +14,6 @@ import numpy as np
 
 from tellapart.errors import OptionError, WeightsError
 from tellapart.models.backbones import Backbone
-from tellapart.models.backend import keras
 from tellapart.models.hub_presets import (
     ACCEPTED,
     CONFIG,
@@ -103,6 +102,8 @@ class HubBackbone(Backbone):
 
     def preprocess(self, photos: Any) -> Any:
         """The preset's own scaling, on RGB from 0 to 255; cropping and resizing are ours."""
+        from tellapart.models.backend import keras
+
         return keras.layers.Rescaling(self.read.scale, offset=self.read.offset)(photos)
 
     @property
@@ -139,6 +140,8 @@ def load(backbone: HubBackbone, size: int, folder: Path) -> Any:
         OptionError: The network does not work at that size, or cannot be exported.
         WeightsError: The preset is damaged, or its weights are of another network.
     """
+    from tellapart.models.backend import keras
+
     if keras.backend.backend() == "jax":
         raise OptionError(f"{backbone.name} cannot be exported from JAX. Next: KERAS_BACKEND=tensorflow")
     inner, network = _build(backbone, read_preset(folder), size)
@@ -159,6 +162,8 @@ def load(backbone: HubBackbone, size: int, folder: Path) -> Any:
 
 def _build(backbone: HubBackbone, preset: Preset, size: int) -> tuple[Any, Any]:
     """KerasHub's own network, which its weights file fits, and ours, which shares its layers."""
+    from tellapart.models.backend import keras
+
     kind, models = KINDS[preset.kind], import_keras_hub(backbone.preset).models
     _check_size(backbone, preset, size)
     config: dict[str, Any] = {**json.loads(json.dumps(preset.config)), "dtype": "float32"}
@@ -198,6 +203,8 @@ def _wrong_size(backbone: HubBackbone, preset: Preset, size: int, why: str) -> O
 
 def _maps_of_tokens(inner: Any, parts: Parts, size: int) -> Any:
     """The network anew from its layers, so that it can be cut between its blocks; the patches back in their grid."""
+    from tellapart.models.backend import keras
+
     patch = inner.patch_size
     rows, columns = (size // side for side in (patch if isinstance(patch, list | tuple) else (patch, patch)))
     photo = tokens = keras.Input((size, size, 3))
@@ -227,6 +234,8 @@ def _lowest_block(parts: Parts) -> int:
 
 
 def _refuse_unexportable(backbone: HubBackbone, network: Any) -> None:
+    from tellapart.models.backend import keras
+
     numbers = int(network.count_params())
     if 4 * numbers > ONNX_BYTES:
         raise OptionError(

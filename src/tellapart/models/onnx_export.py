@@ -1,7 +1,8 @@
 """A Keras network as the bytes of an ONNX file.
 
-TensorFlow and PyTorch export themselves; JAX cannot, so the network is saved
-and exported by another process on one of those two.
+A network of plain layers is written directly (`onnx_network.py`), in milliseconds and the same on every backend. One
+with anything else is exported by a converter, in seconds: TensorFlow and PyTorch have one; JAX has none, so that the
+network is saved and exported by another process on one of those two.
 """
 
 import logging
@@ -18,17 +19,35 @@ import onnx
 
 from tellapart.errors import MissingExtraError, TellapartError
 from tellapart.models.backend import keras
+from tellapart.models.onnx_layers import NotWrittenError
+from tellapart.models.onnx_network import written
 
 INPUT: Final = "photo"
 OUTPUT: Final = "probabilities"
 FEATURES: Final = "features"
 
 
-def to_onnx(network: Any) -> bytes:
+def to_onnx(network: Any, outputs: tuple[str, ...] = (OUTPUT, FEATURES)) -> bytes:
     """Export a Keras network of one input and one or two outputs.
 
-    The file's input is called `photo`, its outputs `probabilities` and `features`, the
-    first axis of all `photos`; nothing in it depends on the time or on the machine.
+    The file's input is called `photo`, the first axis of all ends `photos`; nothing in it depends on the time or
+    on the machine.
+
+    Args:
+        network: A functional Keras model.
+        outputs: What its outputs are called; more names than it has outputs are left.
+
+    Raises:
+        TellapartError: The export failed.
+    """
+    try:
+        return written(network, outputs)
+    except NotWrittenError:
+        return converted(network, outputs)
+
+
+def converted(network: Any, outputs: tuple[str, ...] = (OUTPUT, FEATURES)) -> bytes:
+    """The same by a converter, for networks of any layers.
 
     Raises:
         TellapartError: The export failed.
@@ -40,7 +59,7 @@ def to_onnx(network: Any) -> bytes:
         else:
             export(network, path)
         model = onnx.load(path)
-    _name_parts(model)
+    _name_parts(model, outputs)
     model.producer_name, model.producer_version, model.doc_string = "tellapart", "", ""
     model.graph.name, model.graph.doc_string = "tellapart", ""
     for node in model.graph.node:
@@ -84,7 +103,7 @@ def _export_elsewhere(network: Any, path: Path) -> None:
         raise TellapartError(f"The export through {backend} failed: {result.stderr.strip()[-300:]}")
 
 
-def _name_parts(model: Any) -> None:
+def _name_parts(model: Any, outputs: tuple[str, ...]) -> None:
     """Name the ends, and number all that lies between in the order of the nodes.
 
     The converters' own names hold counters of the whole process, and the
@@ -92,7 +111,7 @@ def _name_parts(model: Any) -> None:
     """
     graph = model.graph
     names = {"": "", graph.input[0].name: INPUT}
-    names |= {end.name: name for end, name in zip(graph.output, (OUTPUT, FEATURES), strict=False)}
+    names |= {end.name: name for end, name in zip(graph.output, outputs, strict=False)}
     for number, node in enumerate(graph.node):
         for name in (*node.input, *node.output):
             names.setdefault(name, f"value_{len(names)}")

@@ -13,6 +13,7 @@ from tellapart.models import networks, transfer
 from tellapart.models.backbones import Backbone
 from tellapart.models.backend import keras
 from tellapart.models.features import Pretrained
+from tellapart.models.linear import fit_linear
 from tellapart.models.scratch import fit_from_scratch, trainable_parameters
 from tellapart.models.task import Features, Fitted, Task
 from tellapart.models.training import History, Plan, Watcher
@@ -20,6 +21,7 @@ from tellapart.models.tuning import AUGMENTED, fit_tuned
 from tellapart.photos.pixels import PixelSpec
 
 SCRATCH_SIZE: Final = 96
+FAST_FEATURES: Final = "of training photos, in 8 bits (--fast)"
 PLAIN_PLAN: Final = Plan(epochs=40)
 
 
@@ -38,6 +40,7 @@ class Recipe:
         backbone: The one that it is bound to.
         weights: That backbone's weights file.
         against: The recipe that it is held against; "" for the one before it.
+        needs_keras: Whether a training framework is needed.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Recipe:
     backbone: Backbone | None = None
     weights: Path | None = None
     against: str = ""
+    needs_keras: bool = True
 
 
 def majority(task: Task) -> Fitted:
@@ -86,6 +90,11 @@ def tuned(task: Task) -> Fitted:
     return fit_tuned(task, task.options.image_size or SCRATCH_SIZE)
 
 
+def linear(task: Task) -> Fitted:
+    """Logistic regression on the features of a frozen backbone."""
+    return fit_linear(task)
+
+
 def bottleneck(task: Task) -> Fitted:
     """A small fully connected network on the features of a frozen backbone."""
     pretrained = transfer.pretrained_for(task)
@@ -108,7 +117,7 @@ def finetuned(task: Task) -> Fitted:
         seconds=seconds,
         trainable_parameters=trainable_parameters(block.network),
         hyperparameters={**vars(task.capped(transfer.BLOCK_PLAN)), "views": transfer.VIEWS},
-        features=Features(fitted.exported, *block.features),
+        features=Features(transfer.with_features(pretrained, head.network), *block.features),
     )
 
 
@@ -123,11 +132,12 @@ def _transferred(task: Task, pretrained: Pretrained, head: transfer.TrainedHead,
         head.seconds,
         trainable_parameters(head.network),
         pretrained.backbone.name,
-        {**vars(task.capped(transfer.HEAD_PLAN)), "dropout": transfer.HEAD_DROPOUT},
+        {**vars(transfer.head_plan(task)), "dropout": transfer.HEAD_DROPOUT},
         Features(transfer.with_features(pretrained, head.network), *head.features),
     )
 
 
+HELPED: Final = "Did a pretrained backbone help?"
 _TABLE: Final = (
     Recipe("majority", "0", "Always the commonest class", "What does no learning give?", majority),
     Recipe("baseline", "1", "Simple CNN", "Does a simple CNN learn anything here?", baseline),
@@ -141,7 +151,15 @@ _TABLE: Final = (
         "gap",
     ),
     Recipe("tuned", "4", "Tuned CNN", "Did tuning help?", tuned),
-    Recipe("bottleneck", "5a", "Frozen backbone", "Did a pretrained backbone help?", bottleneck, transfer=True),
+    Recipe("linear", "5", "Linear head on a frozen backbone", HELPED, linear, transfer=True, needs_keras=False),
+    Recipe(
+        "bottleneck",
+        "5a",
+        "Dense head on a frozen backbone",
+        "Did a small dense network do better than a linear head?",
+        bottleneck,
+        transfer=True,
+    ),
     Recipe("finetuned", "5b", "Fine-tuned backbone", "Did training its last block help?", finetuned, transfer=True),
 )
 RECIPES: Final = {recipe.name: recipe for recipe in _TABLE}
@@ -158,7 +176,11 @@ def choose_recipes(names: str) -> tuple[Recipe, ...]:
         return tuple(RECIPES.values())
     for name in wanted:
         find_recipe(name)
-    return tuple(recipe for recipe in RECIPES.values() if recipe.name in wanted)
+    chosen = [recipe for recipe in RECIPES.values() if recipe.name in wanted]
+    first = next((place for place, recipe in enumerate(chosen) if recipe.transfer), None)
+    if first is not None:  # whichever comes first is where the backbone comes in
+        chosen[first] = replace(chosen[first], asks=HELPED)
+    return tuple(chosen)
 
 
 def on_backbones(
@@ -198,5 +220,9 @@ def find_recipe(name: str) -> Recipe:
 
 def fit_recipe(recipe: Recipe, task: Task) -> Fitted:
     """Train one step, from the task's seed alone: other steps before it change nothing."""
-    keras.utils.set_random_seed(task.options.seed)
-    return replace(recipe.train(task), recipe=recipe.name)
+    if recipe.needs_keras:
+        keras.utils.set_random_seed(task.options.seed)
+    fitted = replace(recipe.train(task), recipe=recipe.name)
+    if recipe.transfer and task.options.fast:
+        fitted = replace(fitted, hyperparameters={**fitted.hyperparameters, "features": FAST_FEATURES})
+    return fitted

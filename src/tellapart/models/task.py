@@ -1,6 +1,6 @@
 """What a recipe is given, and what it gives back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ class Options:
         weights: Its weights file.
         budget: Seconds that the search of `tuned` may take.
         trials: How many trials the search may make.
+        fast: Whether features of training photos are computed in 8 bits.
     """
 
     seed: int = 0
@@ -36,6 +37,7 @@ class Options:
     weights: Path | None = None
     budget: float = 300.0
     trials: int = 30
+    fast: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Task:
         progress: Where to tell how far it is.
         together: All photos of a run whose rounds take turns with them; what is computed
             of them once serves every round. Empty where there is one round.
+        groups: The group of each photo that has one, by path; a group shows the same thing.
     """
 
     root: Path
@@ -64,6 +67,7 @@ class Task:
     cache: Path
     progress: Progress = field(default_factory=Silent)
     together: tuple[Photo, ...] = ()
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     def labels(self, photos: Sequence[Photo]) -> np.ndarray:
         """Class numbers of photos, int64."""
@@ -80,7 +84,7 @@ class Features:
 
     Attributes:
         network: Keras model that shares the layers of the recipe's network and gives two outputs:
-            probabilities (n, classes) and features (n, channels).
+            probabilities (n, classes) and features (n, channels). None where no Keras was used.
         train: Features of the training photos.
         valid: Features of the validation photos.
     """
@@ -91,13 +95,29 @@ class Features:
 
 
 @dataclass(frozen=True)
+class Written:
+    """A network that a recipe has written in ONNX form itself, without Keras.
+
+    Attributes:
+        content: Its bytes; its outputs are `probabilities`, and `features` where it has a backbone.
+        parameters: How many numbers it holds.
+        answer: What the recipe itself says of photos (n, size, size, 3): probabilities (n, classes),
+            reckoned another way, to hold the file against.
+    """
+
+    content: bytes
+    parameters: int
+    answer: Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A trained recipe.
 
     Attributes:
         recipe: Its name.
         network: Keras model from RGB photos (n, size, size, 3), 0 to 255, to
-            probabilities (n, classes).
+            probabilities (n, classes); or what a recipe without Keras has written.
         spec: How a photo becomes its input.
         history: Its epochs.
         train: Probabilities of the training photos, (photos, classes).
@@ -123,6 +143,22 @@ class Fitted:
     features: Features | None = None
 
     @property
-    def exported(self) -> Any:
-        """The Keras model that the model file is made of."""
-        return self.network if self.features is None else self.features.network
+    def parameters(self) -> int:
+        """How many numbers the network holds."""
+        return self.network.parameters if isinstance(self.network, Written) else int(self.network.count_params())
+
+    def answer(self, pictures: np.ndarray) -> np.ndarray:
+        """What the trained network itself says of pictures at its size: probabilities (n, classes), float32."""
+        if isinstance(self.network, Written):
+            return self.network.answer(pictures)
+        from tellapart.models.scratch import predict
+
+        return predict(self.network, pictures)
+
+    def as_onnx(self) -> bytes:
+        """The network in ONNX form, with the output `features` where it has a backbone."""
+        if isinstance(self.network, Written):
+            return self.network.content
+        from tellapart.models.onnx_export import to_onnx
+
+        return to_onnx(self.network if self.features is None else self.features.network)

@@ -3,13 +3,12 @@
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import cpu_count
 from typing import Any, Final
 
 import numpy as np
 
-from tellapart.errors import WeightsError
 from tellapart.models import networks
 from tellapart.models.backend import keras
 from tellapart.models.features import (
@@ -17,9 +16,10 @@ from tellapart.models.features import (
     Pretrained,
     activations,
     cut,
+    features_for,
     load_pretrained,
     photo_to,
-    pooled_features,
+    source_for,
 )
 from tellapart.models.scratch import batches_of, outputs_of, predict
 from tellapart.models.task import Task
@@ -30,6 +30,9 @@ from tellapart.photos.scan import Photo, digest_of
 from tellapart.progress import track
 
 HEAD_PLAN: Final = Plan(epochs=60, patience=10)
+# Of equal accuracy on held-out photos (docs/LOG.md), and a third less time; fewer photos would make too few steps.
+LARGE_BATCH: Final = 128
+_MANY: Final = 4 * LARGE_BATCH
 HEAD_DROPOUT: Final = 0.5
 BLOCK_PLAN: Final = Plan(epochs=4, learning_rate=1e-4, patience=4, label_smoothing=0.1, fading=True)
 VIEWS: Final = 3  # of each training photo: as it is, and varied twice; six brought no more (docs/LOG.md)
@@ -54,26 +57,27 @@ def pretrained_for(task: Task) -> Pretrained:
     Raises:
         WeightsError: No backbone or weights were resolved for the task.
     """
-    backbone, path = task.options.backbone, task.options.weights
-    if backbone is None or path is None:
-        raise WeightsError("This recipe needs a backbone and its weights. Next: --backbone NAME")
-    return load_pretrained(backbone, task.options.image_size or backbone.image_size, path)
+    source = source_for(task)
+    return load_pretrained(source.backbone, source.spec.size, source.path)
 
 
 def train_head(task: Task, pretrained: Pretrained, name: str) -> TrainedHead:
     """Train the small fully connected network on the features of a frozen backbone."""
     start = time.perf_counter()
-    learned, steered = (
-        pooled_features(pretrained, task.root, photos, cache=task.cache, progress=task.progress)
-        for photos in (task.train, task.valid)
-    )
+    learned, steered = features_for(task, pretrained.source)
     between = time.perf_counter()
     head = networks.head(learned.shape[1], len(task.classes), dropout=HEAD_DROPOUT)
-    plan = task.capped(HEAD_PLAN)
+    plan = head_plan(task)
     parts = batches_of(task, rows_of(learned), rows_of(steered), plan)
     history = train(head, parts, plan, Watcher(name, task.progress))
     seconds = {"features": between - start, "train": time.perf_counter() - between}
     return TrainedHead(head, history, predict(head, learned), predict(head, steered), seconds, (learned, steered))
+
+
+def head_plan(task: Task) -> Plan:
+    """How the head is trained; its features are small, so that large batches cost no more than small ones."""
+    plan = task.capped(HEAD_PLAN)
+    return replace(plan, batch_size=LARGE_BATCH) if len(task.train) >= _MANY else plan
 
 
 def with_head(pretrained: Pretrained, head: Any) -> Any:
@@ -96,7 +100,7 @@ def train_last_block(task: Task, pretrained: Pretrained, head: TrainedHead, name
     frozen. Where no epoch lowers the validation loss, the head's own state stays.
     """
     start = time.perf_counter()
-    halves = cut(pretrained)
+    halves = cut(pretrained, task.cache)
     views = _views(task, pretrained, halves, task.train, VIEWS)
     shown = _views(task, pretrained, halves, task.valid, VIEWS if task.together else 1)
     valid = shown.kept[shown.rows, 0]
@@ -140,7 +144,7 @@ def _views(task: Task, pretrained: Pretrained, halves: Cut, photos: Sequence[Pho
     together = task.together or photos
     key = digest_of(
         [
-            pretrained.key,
+            pretrained.source.key,
             halves.layer,
             f"{n_views} {STRENGTH} {task.options.seed}",
             *(p.content for p in together),

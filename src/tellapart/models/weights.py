@@ -11,6 +11,7 @@ from typing import Any
 from tellapart.errors import OptionError, WeightsError
 from tellapart.models.backbones import Backbone
 from tellapart.models.hub import HubBackbone, preset_folder
+from tellapart.models.hub import fingerprint as fingerprint_of_preset
 from tellapart.progress import Progress
 from tellapart.weights.integrity import digest
 from tellapart.weights.layout import read_layout
@@ -70,7 +71,9 @@ def load_weights(network: Any, path: Path, backbone: Backbone) -> None:
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 of a weights file."""
+    """SHA-256 of a weights file, or of what the folder of a preset holds."""
+    if path.is_dir():
+        return fingerprint_of_preset(path)
     return digest(path)
 
 

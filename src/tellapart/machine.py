@@ -1,0 +1,31 @@
+"""What a run is computed on: the processor, its cores, and whether it multiplies 8 bits without overflow."""
+
+import os
+import platform
+from pathlib import Path
+from typing import Final
+
+_CPUINFO: Final = Path("/proc/cpuinfo")
+# As Linux names them: of AVX-512, and of AVX2.
+_VNNI: Final = frozenset({"avx512_vnni", "avx_vnni"})
+
+
+def usable_cores() -> int:
+    """How many cores this process may use; those of the machine may be more."""
+    return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()) or 1
+
+
+def processor() -> str:
+    """Its name: libraries choose their kernels by it."""
+    return _told("model name") or platform.processor()
+
+
+def has_vnni() -> bool:
+    """Whether sums of products of 8 bits are added up in 32 bits; False where the system does not say."""
+    return bool(_VNNI & set(_told("flags").split()))
+
+
+def _told(field: str) -> str:
+    """A line of /proc/cpuinfo, of the first core; empty where there is none."""
+    lines = _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines() if _CPUINFO.is_file() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == field), "")

@@ -1,0 +1,93 @@
+"""A backbone with its weights as an ONNX file that is kept in the cache, so that Keras is needed once, or never.
+
+The built-in backbone is written straight from its file of weights; the others are built by Keras the first time.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+from tellapart.files import write_bytes
+from tellapart.models import onnx_bytes, pocket
+from tellapart.models.backbones import Backbone
+from tellapart.models.onnx_primitives import global_pool
+from tellapart.models.onnx_writer import Graph
+from tellapart.models.weights import fingerprint
+from tellapart.photos.scan import digest_of
+
+MAPS: Final = "maps"
+POOLED: Final = "features"
+# Counts up where the same backbone is written otherwise, so that files of earlier versions are not taken.
+_FORMAT: Final = 1
+_SHA256: Final = "sha256"
+
+
+def backbone_onnx(backbone: Backbone, size: int, path: Path, cache: Path) -> bytes:
+    """A network from RGB photos, (n, size, size, 3) from 0 to 255, to what a backbone makes of them.
+
+    Its outputs are `maps`, the last activation maps (n, rows, columns, channels), and `features`, their mean (n,
+    channels). It is read from `cache/onnx` where it is there and whole, else built and kept there.
+
+    Args:
+        backbone: Its row of the table.
+        size: Of the photos, in pixels.
+        path: Its weights, a file or the folder of a preset.
+        cache: The cache's folder.
+
+    Raises:
+        WeightsError: The file is of another network.
+        OptionError: The network does not work at that size, or cannot be exported.
+        MissingExtraError: It takes Keras to build it, which is not installed.
+        StorageError: The cache cannot be written.
+    """
+    kept = cache / "onnx" / f"{_key(backbone, size, path)}.onnx"
+    content = _whole(kept)
+    if content is None:
+        built = _pocket(size, path) if backbone.module == "pocket" else _by_keras(backbone, size, path)
+        content = built + _seal(built)
+        write_bytes(kept, content)
+    return content
+
+
+def _key(backbone: Backbone, size: int, path: Path) -> str:
+    """What the file depends on; the weights of a preset are a folder."""
+    if backbone.module == "hub":
+        from tellapart.models.hub_presets import fingerprint as of_folder
+
+        weights = of_folder(path)
+    else:
+        weights = fingerprint(path)
+    return digest_of([backbone.name, weights, str(size), backbone.scaling, str(_FORMAT)])[:24]
+
+
+def _seal(network: bytes) -> bytes:
+    """An entry of metadata that tells the digest of all that is before it."""
+    return onnx_bytes.metadata(_SHA256, hashlib.sha256(network).hexdigest())
+
+
+def _whole(path: Path) -> bytes | None:
+    """A kept file, or None where it is missing or damaged."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    network = content[: -len(_seal(b""))]
+    return content if content == network + _seal(network) else None
+
+
+def _pocket(size: int, path: Path) -> bytes:
+    graph = Graph((size, size, 3))
+    maps = pocket.write_maps(graph, graph.photo, path)
+    return graph.finished({MAPS: maps, POOLED: global_pool(graph, maps, "Average")})
+
+
+def _by_keras(backbone: Backbone, size: int, path: Path) -> bytes:
+    from tellapart.models.backend import keras
+    from tellapart.models.features import load_pretrained, photo_to
+    from tellapart.models.networks import pooled
+    from tellapart.models.onnx_export import to_onnx
+
+    pretrained = load_pretrained(backbone, size, path)
+    features = pooled(pretrained.network)
+    both = keras.Model(features.input, [pretrained.network.output, features.output])
+    return to_onnx(photo_to(pretrained, both), outputs=(MAPS, POOLED))

@@ -1,0 +1,205 @@
+"""How a backbone runs fastest on this machine: measured once, and kept.
+
+Only what is computed of photos on the way is run like this (features, activations below the cut). Scores and answers
+are those of the model file on ONNX Runtime, `forward.Forward`.
+
+Of ONNX Runtime every choice gives the same bits: threads and batches change nothing but the time (docs/LOG.md).
+OpenVINO rounds otherwise, so it has to be well ahead, and a choice that was made once stands.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache as once
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+
+from tellapart.machine import usable_cores
+from tellapart.models.forward import Streams, runtime_session
+from tellapart.models.machine_record import keep, kept
+
+ONNX_RUNTIME: Final = "onnxruntime"
+OPENVINO: Final = "openvino"
+BATCHES: Final = (4, 1, 8, 16, 32)  # the first is the default: larger ones leave the processor's caches
+_MOST_STREAMS: Final = 16  # each holds the activations of a batch
+_SECONDS: Final = 2.0
+_ROUNDS: Final = 3
+_TURN: Final = 0.05  # seconds that one timing takes at least
+Rows = Callable[[np.ndarray], Iterable[Any]]  # from a batch to one result a photo
+_AHEAD: Final = {ONNX_RUNTIME: 1.1, OPENVINO: 1.25}  # times as fast as the default, or the default stays
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a network is run.
+
+    Attributes:
+        engine: `ONNX_RUNTIME` or `OPENVINO`.
+        streams: Batches that are computed at once.
+        threads: Threads that work together on one of them.
+        batch: Photos a batch.
+    """
+
+    engine: str
+    streams: int
+    threads: int
+    batch: int
+
+    @classmethod
+    def from_dict(cls, told: Any) -> Self | None:
+        """The inverse of `asdict`; None where it is something else, or an engine that is not here."""
+        if not isinstance(told, Mapping) or told.get("engine") not in _engines():
+            return None
+        numbers = [told.get(name) for name in ("streams", "threads", "batch")]
+        if not all(type(number) is int and 1 <= number <= 1024 for number in numbers):
+            return None
+        return cls(str(told["engine"]), *(int(number) for number in numbers if number is not None))
+
+
+def default_settings() -> Settings:
+    """A batch for each core, of ONNX Runtime."""
+    streams = min(usable_cores(), _MOST_STREAMS)
+    return Settings(ONNX_RUNTIME, streams, max(1, usable_cores() // streams), BATCHES[0])
+
+
+def fast_forward(content: bytes, key: str, cache: Path, outputs: Sequence[str] = ()) -> Streams:
+    """Open a network as it runs fastest on this machine.
+
+    Args:
+        content: The bytes of an ONNX file of one input, photos.
+        key: What network at what size it is; the choice is kept by it in `cache/machine.json`.
+        cache: The cache's folder.
+        outputs: Which of its outputs; without names the first.
+
+    Returns:
+        Gives an array a photo, or where several outputs are named a tuple of them.
+
+    Raises:
+        StorageError: The choice cannot be kept.
+    """
+    name = f"engine {key}"
+    settings = Settings.from_dict(kept(cache, name))
+    opened = _opener(content, outputs)
+    if settings is None:
+        settings, rate = measured(content, opened)
+        keep(cache, name, {**asdict(settings), "photos_per_second": round(rate, 1)})
+    return opened(settings)
+
+
+def measured(content: bytes, opened: Callable[[Settings], Streams]) -> tuple[Settings, float]:
+    """Choose settings by a measurement of some two seconds.
+
+    Where a network is too slow for all candidates, the first ones are measured and the others left out.
+
+    Args:
+        content: The bytes of an ONNX file.
+        opened: Gives the network as some settings run it.
+
+    Returns:
+        The settings, and the photos a second that they reached.
+    """
+    photo = _photo_of(content)
+    rates: dict[Settings, float] = {}
+    spent = 0.0
+    for _ in range(_ROUNDS):
+        for settings in candidates():
+            if rates and spent > _SECONDS:
+                break
+            run = opened(settings)
+            if settings not in rates:
+                _rate(run, photo, turn=0)  # memory is taken, kernels are chosen
+            rate, seconds = _rate(run, photo)
+            rates[settings] = max(rate, rates.get(settings, 0.0))
+            spent += seconds
+    return _fastest(rates)
+
+
+def candidates() -> list[Settings]:
+    """What is tried, the default first, then what may gain most."""
+    plain, cores = default_settings(), usable_cores()
+    tried = [plain]
+    if OPENVINO in _engines():
+        tried.append(Settings(OPENVINO, plain.streams, plain.threads, plain.batch))
+    if cores > 1:
+        tried.append(Settings(ONNX_RUNTIME, 1, cores, plain.batch))
+        tried.append(Settings(ONNX_RUNTIME, max(1, plain.streams // 2), plain.threads, plain.batch))
+    return tried + [Settings(ONNX_RUNTIME, plain.streams, plain.threads, batch) for batch in BATCHES[1:]]
+
+
+def _fastest(rates: Mapping[Settings, float]) -> tuple[Settings, float]:
+    plain = next(iter(rates))
+    ahead = {settings: rate for settings, rate in rates.items() if rate > _AHEAD[settings.engine] * rates[plain]}
+    best = max(ahead, key=lambda settings: ahead[settings], default=plain)
+    return best, rates[best]
+
+
+def _rate(run: Streams, photo: np.ndarray, *, turn: float = _TURN) -> tuple[float, float]:
+    """Photos a second with every stream at work, and the seconds that it took to see."""
+    done, start, seconds = 0, time.perf_counter(), 0.0
+    while not done or seconds < turn:
+        done += sum(1 for _ in run.each([photo] * (run.streams * run.batch)))
+        seconds = time.perf_counter() - start
+    return done / seconds, seconds
+
+
+def _photo_of(content: bytes) -> np.ndarray:
+    """A made-up photo of the network's size."""
+    shape = tuple(runtime_session(content, optimised=False).get_inputs()[0].shape[1:])
+    return np.asarray(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+
+
+def _engines() -> tuple[str, ...]:
+    return (ONNX_RUNTIME, OPENVINO) if find_spec(OPENVINO) else (ONNX_RUNTIME,)
+
+
+def _opener(content: bytes, outputs: Sequence[str]) -> Callable[[Settings], Streams]:
+    """Give a network as settings say; what is alike for several is opened once."""
+    on_onnx_runtime = once(lambda threads: _onnx_runtime(content, threads, outputs))
+    on_openvino = once(lambda streams, threads: _openvino(content, streams, threads, outputs))
+
+    def opened(settings: Settings) -> Streams:
+        if settings.engine == OPENVINO:
+            run = on_openvino(settings.streams, settings.threads)
+        else:
+            run = on_onnx_runtime(settings.threads)  # one session takes any number of streams
+        return Streams(run, streams=settings.streams, batch=settings.batch)
+
+    return opened
+
+
+def _onnx_runtime(content: bytes, threads: int, outputs: Sequence[str]) -> Rows:
+    session = runtime_session(content, threads=threads)
+    name = session.get_inputs()[0].name
+    wanted = list(outputs) or [session.get_outputs()[0].name]
+
+    def run(batch: np.ndarray) -> Iterable[Any]:
+        return _rows(session.run(wanted, {name: batch.astype(np.float32, copy=False)}))
+
+    return run
+
+
+def _openvino(content: bytes, streams: int, threads: int, outputs: Sequence[str]) -> Rows:
+    import openvino
+
+    settings = {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": streams * threads, "INFERENCE_PRECISION_HINT": "f32"}
+    runtime = openvino.Core()
+    compiled = runtime.compile_model(runtime.read_model(content), "CPU", settings)
+    wanted = [compiled.output(name) for name in outputs or (0,)]
+    own = threading.local()  # a request is of one thread
+
+    def run(batch: np.ndarray) -> Iterable[Any]:
+        if not hasattr(own, "request"):
+            own.request = compiled.create_infer_request()
+        found = own.request.infer({0: batch.astype(np.float32, copy=False)})
+        # Copies: the request's own memory is written again by its next batch.
+        return _rows([np.array(found[one]) for one in wanted])
+
+    return run
+
+
+def _rows(found: Sequence[np.ndarray]) -> Iterable[Any]:
+    return found[0] if len(found) == 1 else list(zip(*found, strict=True))

@@ -1,0 +1,147 @@
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tellapart.models import engine
+from tellapart.models.engine import (
+    BATCHES,
+    ONNX_RUNTIME,
+    OPENVINO,
+    Settings,
+    candidates,
+    default_settings,
+    fast_forward,
+    measured,
+)
+from tellapart.models.forward import Forward, Streams, in_batches
+from tellapart.models.machine_record import keep, kept
+from tiny_backbone import tiny_backbone
+
+WITH_OPENVINO = pytest.mark.skipif(not find_spec("openvino"), reason="openvino is not installed")
+PHOTOS = np.random.default_rng(0).integers(0, 256, (21, 24, 24, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def rates(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[tuple[str, int, int], float]], list[int]]:
+    """Let candidates reach given photos a second, by engine, streams and batch; all others reach 100."""
+
+    def be(told: dict[tuple[str, int, int], float], seconds: float = 0.1) -> list[int]:
+        turns: list[int] = []
+        open_one = engine._opener
+
+        def opener(content: bytes, outputs: Sequence[str]) -> Callable[[Settings], Streams]:
+            opened = open_one(content, outputs)
+
+            def tagged(settings: Settings) -> Streams:
+                run = opened(replace(settings, engine=ONNX_RUNTIME))
+                run.rate = told.get((settings.engine, settings.streams, settings.batch), 100.0)  # type: ignore[attr-defined]
+                return run
+
+            return tagged
+
+        def rate(run: Streams, photo: np.ndarray, *, turn: float = 1.0) -> tuple[float, float]:
+            assert photo.shape == (24, 24, 3)
+            turns.extend([run.batch] if turn else [])
+            return run.rate, seconds  # type: ignore[attr-defined]
+
+        monkeypatch.setattr(engine, "_opener", opener)
+        monkeypatch.setattr(engine, "_rate", rate)
+        return turns
+
+    monkeypatch.setattr(engine, "usable_cores", lambda: 4)
+    monkeypatch.setattr(engine, "_engines", lambda: (ONNX_RUNTIME, OPENVINO))
+    return be
+
+
+def choose() -> Settings:
+    content = tiny_backbone()
+    return measured(content, engine._opener(content, ()))[0]
+
+
+def test_the_choice_is_kept_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = fast_forward(tiny_backbone(), "tiny", tmp_path)
+    settings = Settings.from_dict(kept(tmp_path, "engine tiny"))
+    assert settings in candidates()
+    assert len(list(fast_forward(tiny_backbone(), "both", tmp_path, ["features", "maps"]).each(PHOTOS))) == len(PHOTOS)
+    monkeypatch.setattr(engine, "measured", None)  # measuring again would raise
+    again = fast_forward(tiny_backbone(), "tiny", tmp_path)
+    assert (again.streams, again.batch) == (first.streams, first.batch)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "fast",
+        {"engine": "warp", "streams": 1, "threads": 1, "batch": 1},
+        {"engine": ONNX_RUNTIME, "streams": 0, "threads": 1, "batch": 1},
+        {"engine": ONNX_RUNTIME, "streams": 1, "threads": 1, "batch": 1e9},
+        {"engine": ONNX_RUNTIME, "streams": True, "threads": 1, "batch": 1},
+        {"engine": ONNX_RUNTIME},
+    ],
+)
+def test_a_choice_that_is_none_is_measured_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: object) -> None:
+    keep(tmp_path, "engine tiny", told)
+    monkeypatch.setattr(engine, "measured", lambda content, opened: (default_settings(), 9.0))  # noqa: ARG005
+    fast_forward(tiny_backbone(), "tiny", tmp_path)
+    assert kept(tmp_path, "engine tiny") == {**asdict(default_settings()), "photos_per_second": 9.0}
+
+
+def test_of_onnx_runtime_every_choice_gives_the_same_bits(tmp_path: Path) -> None:
+    expected = np.stack(list(in_batches(Forward(tiny_backbone()), PHOTOS)))
+    for settings in [Settings(ONNX_RUNTIME, 3, threads, batch) for threads in (1, 2) for batch in BATCHES]:
+        keep(tmp_path, "engine tiny", asdict(settings))
+        run = fast_forward(tiny_backbone(), "tiny", tmp_path)
+        assert (run.streams, run.batch) == (3, settings.batch)
+        assert np.array_equal(np.stack(list(in_batches(run, PHOTOS))), expected)
+        assert np.array_equal(run(PHOTOS), expected)
+
+
+@WITH_OPENVINO
+def test_openvino_agrees_within_rounding(tmp_path: Path) -> None:
+    keep(tmp_path, "engine tiny", asdict(Settings(OPENVINO, 2, 1, 4)))
+    found = np.stack(list(in_batches(fast_forward(tiny_backbone(), "tiny", tmp_path, ["features"]), PHOTOS)))
+    expected = Forward(tiny_backbone()).named_outputs(PHOTOS)["features"]
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("kind", [ONNX_RUNTIME, pytest.param(OPENVINO, marks=WITH_OPENVINO)])
+def test_outputs_are_asked_for_by_name(tmp_path: Path, kind: str) -> None:
+    keep(tmp_path, "engine tiny", asdict(Settings(kind, 2, 1, 4)))
+    expected = Forward(tiny_backbone()).named_outputs(PHOTOS)
+    near = {name: pytest.approx(found, abs=1e-4) for name, found in expected.items()}
+    assert fast_forward(tiny_backbone(), "tiny", tmp_path)(PHOTOS) == near["maps"]
+    assert fast_forward(tiny_backbone(), "tiny", tmp_path, ["features"])(PHOTOS) == near["features"]
+    both = list(fast_forward(tiny_backbone(), "tiny", tmp_path, ["features", "maps"]).each(PHOTOS))
+    assert len(both) == len(PHOTOS)
+    for place, name in enumerate(("features", "maps")):
+        assert np.stack([one[place] for one in both]) == near[name]
+
+
+def test_the_default_stays_where_nothing_is_well_ahead(rates: Callable[..., list[int]]) -> None:
+    rates({(ONNX_RUNTIME, 4, 8): 109.0, (OPENVINO, 4, BATCHES[0]): 124.0})
+    assert choose() == Settings(ONNX_RUNTIME, 4, 1, BATCHES[0])
+
+
+def test_the_fastest_is_taken_where_it_is(rates: Callable[..., list[int]]) -> None:
+    rates({(ONNX_RUNTIME, 4, 8): 120.0, (ONNX_RUNTIME, 4, 16): 130.0, (OPENVINO, 4, BATCHES[0]): 124.0})
+    assert choose() == Settings(ONNX_RUNTIME, 4, 1, 16)
+    rates({(OPENVINO, 4, BATCHES[0]): 200.0})
+    assert choose() == Settings(OPENVINO, 4, 1, BATCHES[0])
+
+
+def test_a_slow_network_is_not_measured_for_long(rates: Callable[..., list[int]]) -> None:
+    turns = rates({}, seconds=1.5)
+    assert choose() == Settings(ONNX_RUNTIME, 4, 1, BATCHES[0])
+    assert len(turns) == 2
+
+
+def test_many_cores_share_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "usable_cores", lambda: 64)
+    assert default_settings() == Settings(ONNX_RUNTIME, 16, 4, BATCHES[0])
+    monkeypatch.setattr(engine, "usable_cores", lambda: 1)
+    assert {(one.streams, one.threads) for one in candidates()} == {(1, 1)}

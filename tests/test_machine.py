@@ -1,0 +1,38 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from tellapart import machine
+from tellapart.machine import has_vnni, processor, usable_cores
+
+
+@pytest.fixture
+def cpuinfo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "cpuinfo"
+    monkeypatch.setattr(machine, "_CPUINFO", path)
+    return path
+
+
+def test_cores_are_those_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7}, raising=False)
+    assert usable_cores() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert usable_cores() == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "found"), [("fma avx2 avx512_vnni", True), ("fma avx_vnni", True), ("fma avx2 avx512f", False)]
+)
+def test_the_first_core_is_read(cpuinfo: Path, flags: str, found: bool) -> None:
+    core = "processor\t: {}\nmodel name\t: Some: name\nflags\t\t: {}\n\n"
+    cpuinfo.write_text(core.format(0, flags) + core.format(1, "avx512_vnni").replace("Some", "Other"))
+    assert processor() == "Some: name"
+    assert has_vnni() is found
+
+
+def test_a_system_that_does_not_say_has_none(cpuinfo: Path) -> None:
+    assert not cpuinfo.exists()
+    assert not has_vnni()
+    assert isinstance(processor(), str)
