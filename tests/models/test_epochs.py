@@ -1,10 +1,11 @@
-import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from tiny_set import QUIET
 
 from tellapart.errors import TrainingError
+from tellapart.models import epochs
 from tellapart.models.epochs import Diary, Feed, Waiting
 from tellapart.models.training import Watcher
 from tellapart.photos.batches import Batches, rows_of
@@ -32,16 +33,22 @@ def test_a_diary_stops_where_the_loss_is_not_finite() -> None:
             diary.on_train_batch_end(1, {"loss": float("inf"), "accuracy": 0.5})
 
 
-def test_waiting_counts_from_the_end_of_a_step_to_the_next_batch() -> None:
+def test_waiting_counts_from_the_end_of_a_step_to_the_next_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(epochs, "time", SimpleNamespace(perf_counter=lambda: now[0]))
     feed = Feed(Batches(rows_of(np.arange(4.0)[:, np.newaxis]), np.arange(4) % 2, 2, 0), 2)
     waiting = Waiting(feed)
     for epoch in range(2):
         waiting.on_epoch_begin(epoch)
-        time.sleep(0.05)
+        now[0] += 3  # until the first batch is ready
         feed[0]
+        feed[1]  # ahead of its time
+        now[0] += 5  # the step
         waiting.on_train_batch_end(0)
-        feed[1]  # at once
-        time.sleep(0.05)
+        now[0] += 7
         waiting.on_train_batch_end(1)
     # The first batch of the first epoch does not count, nor does the time that the network takes.
-    assert 0.05 <= waiting.seconds < 0.1
+    assert waiting.seconds == 3
+    feed.given.clear()
+    waiting.on_train_batch_end(0)  # a batch of which nothing is known counts for nothing
+    assert waiting.seconds == 3
