@@ -28,9 +28,14 @@ test: setup
 docs: setup
 	$(BIN)/python -m pytest tests/test_docs.py
 
+# Beside stock Keras, on your own photos: make bench PHOTOS=folder WEIGHTS=mobilenet_v2.weights.h5
+PHOTOS ?= $(wildcard ../shared/data/furniture4)
+WEIGHTS ?= $(wildcard ../shared/weights/mobilenet_v2_imagenet_notop.weights.h5)
 bench: setup
-	$(BIN)/python benchmarks/features.py
-	$(BIN)/python benchmarks/duplicates.py $(wildcard ../shared/data/furniture4 ../shared/data/food5)
+	for what in features classifier epochs finetuning tuning prediction memory growth; do \
+	  $(BIN)/python benchmarks/$$what.py $(if $(PHOTOS),--photos $(PHOTOS)) $(if $(WEIGHTS),--weights $(WEIGHTS)) || exit 1; \
+	done
+	$(BIN)/python benchmarks/page.py
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

@@ -2,10 +2,10 @@
 
     python benchmarks/features.py [--photos FOLDER] [--weights FILE] [--sizes 224,128] [--n 128] [--pairs 5]
 
-For each of VGG16 and MobileNetV2 and each size: photos a second, from files to features and of the network alone on photos
-in memory, of Tellapart in float32, of Tellapart with --fast, and of stock Keras as tutorials teach it
-(`image_dataset_from_directory`, `model.predict`); and what share of the peak of float32 matrix products, measured in the
-same run, the network alone reaches. Without FOLDER the photos are drawn, without FILE all weights are random. Equal
+For each of VGG16 and MobileNetV2 and each size: photos a second, from files to features and of the network alone on
+photos in memory, of Tellapart in float32, of Tellapart with --fast, and of stock Keras as tutorials teach it
+(`image_dataset_from_directory`, `model.predict`); and what share of the peak of float32 matrix products, measured in
+the same run, the network alone reaches. Without FOLDER the photos are drawn, without FILE all weights are random. Equal
 quality: the largest difference between the features of both in float32 of the same pixels, as a share of the largest
 feature; the error of --fast, as a share of the spread; and the accuracy of a linear head on the features of each.
 """

@@ -12,6 +12,7 @@ from tellapart.demo.furniture_set import draw_furniture
 from tellapart.errors import MissingExtraError, OptionError, UserError
 from tellapart.explain.leave import leave_explanations
 from tellapart.files import cache_folder, make_folder, write_bytes, write_csv, write_json, write_text
+from tellapart.kept_means import means_of
 from tellapart.label_check import with_labels
 from tellapart.models import choice
 from tellapart.models.backbone_file import backbone_onnx
@@ -133,16 +134,8 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     _tell(found, parts, turns, progress)
     _tell_worst(audited, progress)
 
-    table = str(Path(corrections).resolve()) if corrections is not None else None
-    given = {
-        **settings,
-        "fast": fast,
-        "recipes": wanted,
-        "budget": budget,
-        "trials": trials,
-        "corrections": table,
-        "track": track,
-    }
+    given = {**settings, "fast": fast, "recipes": wanted, "budget": budget, "trials": trials}
+    given |= {"corrections": _absolute(corrections), "track": track}
     climb = Climb(found, parts, options, run, cache_folder(), progress, backbones, listener=tracking.recipe)
     with tracking.begin({**given, "backbone": same["backbone"]}):
         results, model = climb_in_folds(chosen, climb, turns) if turns else climb_once(chosen, climb)
@@ -221,6 +214,10 @@ def _backbones(
     for row in chosen.backbones:
         backbone_onnx(row, options.image_size or row.image_size, chosen.weights[row.name], cache_folder())
     return chosen
+
+
+def _absolute(path: str | PathLike[str] | None) -> str | None:
+    return None if path is None else str(Path(path).resolve())
 
 
 def _fixed(found: Photos, parts: Split | Folds, backbones: Choice | None) -> dict[str, Any]:
@@ -303,11 +300,11 @@ def _tell_worst(audited: Audit, progress: Progress) -> None:
 
 def _leave(climb: Climb, results: dict[str, Any], model: Path) -> None:
     """Write what the whole run leaves; results.json comes last."""
+    best = next(entry for entry in results["recipes"] if entry["name"] == results["best"]["recipe"])
     _draw_augmentation(climb)
     write_bytes(climb.run / "model.onnx", model.read_bytes())
-    leave_explanations(climb.run, results, climb.progress)
+    leave_explanations(climb.run, results, climb.progress, means_of(climb, best))
     write_report(climb.run, results)
-    best = next(entry for entry in results["recipes"] if entry["name"] == results["best"]["recipe"])
     write_text(climb.run / CARD, model_card(climb.run, results, best))
     write_json(climb.run / "results.json", results)
 

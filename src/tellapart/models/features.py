@@ -171,6 +171,16 @@ def pooled_features(
     return _pooled(held, photos)
 
 
+def kept_features(source: Source, photos: Sequence[Photo], cache: Path) -> np.ndarray | None:
+    """What `pooled_features` gives, where all of it is kept already; nothing is computed.
+
+    Returns:
+        Shape (photos, channels), float32; None where a photo is missing.
+    """
+    held = _held(cache / "features" / source.key)
+    return _pooled(held, photos) if photos and all(photo.content in held for photo in photos) else None
+
+
 def features_for(task: Task, source: Source) -> tuple[np.ndarray, np.ndarray]:
     """Pooled features of a task's training photos and of its validation photos, (photos, channels) each."""
     learning = learning_source(source, task.train, fast=task.options.fast)
