@@ -134,16 +134,8 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     _tell(found, parts, turns, progress)
     _tell_worst(audited, progress)
 
-    table = str(Path(corrections).resolve()) if corrections is not None else None
-    given = {
-        **settings,
-        "fast": fast,
-        "recipes": wanted,
-        "budget": budget,
-        "trials": trials,
-        "corrections": table,
-        "track": track,
-    }
+    given = {**settings, "fast": fast, "recipes": wanted, "budget": budget, "trials": trials}
+    given |= {"corrections": _absolute(corrections), "track": track}
     climb = Climb(found, parts, options, run, cache_folder(), progress, backbones, listener=tracking.recipe)
     with tracking.begin({**given, "backbone": same["backbone"]}):
         results, model = climb_in_folds(chosen, climb, turns) if turns else climb_once(chosen, climb)
@@ -222,6 +214,10 @@ def _backbones(
     for row in chosen.backbones:
         backbone_onnx(row, options.image_size or row.image_size, chosen.weights[row.name], cache_folder())
     return chosen
+
+
+def _absolute(path: str | PathLike[str] | None) -> str | None:
+    return None if path is None else str(Path(path).resolve())
 
 
 def _fixed(found: Photos, parts: Split | Folds, backbones: Choice | None) -> dict[str, Any]:
