@@ -110,8 +110,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     _check(options, test_share, folds, budget)
     keep_apart(source, run)
     transfer, wanted = any(recipe.transfer for recipe in chosen), ",".join(recipe.name for recipe in chosen)
-    file = Path(weights) if weights else None
-    before = settings_of(run) if resume else {}
+    file, before = Path(weights) if weights else None, settings_of(run) if resume else {}
     asked = choice.read_names(backbone, file) if backbone is not None else None
     _check_together(asked, folds)
 
@@ -137,15 +136,8 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     _write_down(climb, audited, turns or parts)
     _tell(climb, audited, turns)
 
-    given = {
-        **settings,
-        "recipes": wanted,
-        "budget": budget,
-        "search_time": search_time,
-        "trials": trials,
-        "corrections": str(Path(corrections).resolve()) if corrections is not None else None,
-        "track": track,
-    }
+    given = settings | {"recipes": wanted, "budget": budget, "search_time": search_time, "trials": trials}
+    given |= {"corrections": str(Path(corrections).resolve()) if corrections is not None else None, "track": track}
     with tracking.begin({**given, "backbone": same["backbone"]}):
         results, model = climb_in_folds(chosen, climb, turns) if turns else climb_once(chosen, climb)
     fits = climb.schedule.fitting(after_training(climb.cache)) if climb.schedule else _always
