@@ -1,6 +1,8 @@
 """The main path: photos in, a run folder out. It reads like the README."""
 
 import shutil
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -12,6 +14,7 @@ from tellapart.demo.furniture_set import draw_furniture
 from tellapart.errors import MissingExtraError, OptionError, UserError
 from tellapart.explain.leave import leave_explanations
 from tellapart.files import cache_folder, make_folder, write_bytes, write_csv, write_json, write_text
+from tellapart.forecast import after_training, keep_times, plan, timed
 from tellapart.kept_means import means_of
 from tellapart.label_check import with_labels
 from tellapart.models import choice
@@ -59,7 +62,8 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     folds: int | None = None,
     seed: int = 0,
     epochs: int | None = None,
-    budget: float = 300.0,
+    budget: float | None = None,
+    search_time: float = 300.0,
     trials: int = 30,
     fast: bool = False,
     corrections: str | PathLike[str] | None = None,
@@ -84,7 +88,9 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
             and scored on all photos.
         seed: Fixes split, weights, order, augmentation and search.
         epochs: A ceiling for every recipe.
-        budget: Seconds that the search of `tuned` may take.
+        budget: Seconds for the whole run, kept within 10 %; None sets no limit. With a budget it depends on the
+            clock which steps are cut short or left out; `forecast` and `notes` of results.json name them.
+        search_time: Seconds that the search of `tuned` may take.
         trials: How many trials that search may make.
         fast: Compute the features of training photos in 8 bits, which is about twice as fast; what is validated,
             tested and handed over stays in float32.
@@ -98,26 +104,26 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     Raises:
         UserError: Something that the user can mend; the message says how.
     """
+    start = time.perf_counter()
     if offline():
         forbid_network()
-    progress = progress or Silent()
-    source, run = Path(photos), Path(out)
+    progress, source, run = progress or Silent(), Path(photos), Path(out)
     chosen = _recipes(recipes)
     tracking = trackers(track, run, progress)
-    options = Options(seed, image_size, epochs, None, None, budget, trials, fast)
-    _check(options, test_share, folds)
+    options = Options(seed, image_size, epochs, None, None, search_time, trials, fast)
+    _check(options, test_share, folds, budget)
     keep_apart(source, run)
     transfer, wanted = any(recipe.transfer for recipe in chosen), ",".join(recipe.name for recipe in chosen)
-    file = Path(weights) if weights else None
-    before = settings_of(run) if resume else {}
+    file, before = Path(weights) if weights else None, settings_of(run) if resume else {}
     asked = choice.read_names(backbone, file) if backbone is not None else None
     _check_together(asked, folds)
 
     # Before the backbones: a wrong folder should not be told after a download.
     found = scan_corrected(source, corrections, progress)
     backbones = _backbones(asked, file, options, before, progress) if transfer else None
-    audited = audit(found, progress, test_share=1.0 if folds else test_share)
-    audited = with_labels(audited, found, cache_folder(), progress)
+    audited = with_labels(
+        audit(found, progress, test_share=1.0 if folds else test_share), found, cache_folder(), progress
+    )
     turns = cut_into_folds(found, audited.duplicates, n_folds=folds, seed=seed) if folds else None
     parts = turns.whole() if turns else split(found, test_share=test_share, seed=seed, duplicates=audited.duplicates)
     if transfer and backbones is None:
@@ -127,20 +133,22 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     settings = {"seed": seed, "test_share": test_share, "folds": folds, "image_size": image_size, "epochs": epochs}
     # None, as runs of earlier versions have none, and go on.
     same = {**settings, "fast": fast or None, **_fixed(found, turns or parts, backbones)}
+    climb = Climb(found, parts, options, run, cache_folder(), progress, backbones, listener=tracking.recipe)
+    climb = climb if turns else replace(climb, schedule=plan(climb, chosen, budget, start))
     # The reason is kept for a run that goes on; it may well differ then, and need not be the same.
     claim(run, same if before else {**same, "why": backbones.why if backbones else None}, resume=resume)
-    _write_down(run, found, audited, turns or parts)
     keep_table(run, corrections)
-    _tell(found, parts, turns, progress)
-    _tell_worst(audited, progress)
+    _write_down(climb, audited, turns or parts)
+    _tell(climb, audited, turns)
 
-    given = {**settings, "fast": fast, "recipes": wanted, "budget": budget, "trials": trials}
+    given = settings | {"fast": fast, "recipes": wanted, "budget": budget, "search_time": search_time, "trials": trials}
     given |= {"corrections": _absolute(corrections), "track": track}
-    climb = Climb(found, parts, options, run, cache_folder(), progress, backbones, listener=tracking.recipe)
     with tracking.begin({**given, "backbone": same["backbone"]}):
         results, model = climb_in_folds(chosen, climb, turns) if turns else climb_once(chosen, climb)
-    results |= {**about_more_photos(climb), "settings": settled(source, file, backbones, given)}
-    _leave(climb, results, model)
+    fits = climb.schedule.fitting(after_training(climb.cache)) if climb.schedule else _always
+    spent = {"more": timed(lambda: results.update(about_more_photos(climb)))} if fits("more") else {}
+    results["settings"] = settled(source, file, backbones, given)
+    _leave(climb, results, model, (chosen, fits, spent))
     tracking.finish(results)
     return Run(run)
 
@@ -152,7 +160,8 @@ def demo(  # noqa: PLR0913  as for `fit`
     recipes: str = "all",
     backbone: str = choice.BUILT_IN,
     seed: int = 0,
-    budget: float = 60.0,
+    budget: float | None = None,
+    search_time: float = 60.0,
     progress: Progress | None = None,
 ) -> Run:
     """Draw a furniture set beside the run folder and climb the ladder on it.
@@ -163,7 +172,8 @@ def demo(  # noqa: PLR0913  as for `fit`
         recipes: `all`, or names with commas.
         backbone: For the transfer recipes; the built-in one needs no network.
         seed: Another seed, another set.
-        budget: Seconds that the search of `tuned` may take.
+        budget: Seconds for the whole run, after the photos are drawn; None sets no limit.
+        search_time: Seconds that the search of `tuned` may take.
         progress: Where to tell how far it is; silent without.
     """
     progress = progress or Silent()
@@ -181,7 +191,8 @@ def demo(  # noqa: PLR0913  as for `fit`
         progress.note(f"Drew {photos_per_class} photos of each class into {photos}")
     if backbone == choice.BUILT_IN:
         progress.note(f"Backbone: {backbone}, which is built in. {choice.for_the_default()}")
-    return fit(photos, run, recipes=recipes, backbone=backbone, seed=seed, budget=budget, progress=progress)
+    limits: dict[str, Any] = {"budget": budget, "search_time": search_time}
+    return fit(photos, run, recipes=recipes, backbone=backbone, seed=seed, progress=progress, **limits)
 
 
 def _recipes(names: str) -> tuple[Recipe, ...]:
@@ -230,23 +241,25 @@ def _fixed(found: Photos, parts: Split | Folds, backbones: Choice | None) -> dic
     }
 
 
-def _write_down(run: Path, found: Photos, audited: Audit, parts: Split | Folds) -> None:
+def _write_down(climb: Climb, audited: Audit, parts: Split | Folds) -> None:
     """What is known of the photos before anything is trained."""
+    run, found = climb.run, climb.photos
     photos = ((photo.path, photo.label, photo.content) for photo in found.items)
     write_csv(run / "photos.csv", ("path", "class", "sha256"), photos)
     write_csv(run / "split.csv", ("path", "class", "part", "group"), parts.rows())
     write_audit(run, audited, found.root)
 
 
-def _check(options: Options, test_share: float, folds: int | None) -> None:
+def _check(options: Options, test_share: float, folds: int | None, budget: float | None) -> None:
     check_share(test_share)
+    _check_budget(budget, folds)
     if folds is not None:
         check_folds(folds)
     if options.epochs is not None and options.epochs < 1:
         raise OptionError(f"{options.epochs} epochs. Accepted: 1 or more.")
-    if options.trials < 1 or options.budget <= 0:
+    if options.trials < 1 or options.search_time <= 0:
         raise OptionError(
-            f"{options.trials} trials in {options.budget} seconds. Accepted: at least one trial and some time."
+            f"{options.trials} trials in {options.search_time} seconds. Accepted: at least one trial and some time."
         )
     if options.image_size is not None:
         PixelSpec(options.image_size)
@@ -262,6 +275,15 @@ def _check_fast(folds: int | None) -> None:
         )
 
 
+def _check_budget(budget: float | None, folds: int | None) -> None:
+    if budget is None:
+        return
+    if budget <= 0:
+        raise OptionError(f"A budget of {budget} seconds. Accepted: some time, such as --budget 10m.")
+    if folds:
+        raise OptionError("With folds there is no forecast yet, so that no budget can be kept. Next: leave one out.")
+
+
 def _check_together(asked: list[str] | None, folds: int | None) -> None:
     if folds and asked == [choice.AUTO]:
         raise OptionError(
@@ -270,7 +292,14 @@ def _check_together(asked: list[str] | None, folds: int | None) -> None:
         )
 
 
-def _tell(photos: Photos, parts: Split, turns: Folds | None, progress: Progress) -> None:
+def _tell(climb: Climb, audited: Audit, turns: Folds | None) -> None:
+    _tell_photos(climb.photos, climb.split, turns, climb.progress)
+    _tell_worst(audited, climb.progress)
+    if climb.schedule:
+        climb.progress.note(climb.schedule.told())
+
+
+def _tell_photos(photos: Photos, parts: Split, turns: Folds | None, progress: Progress) -> None:
     counts = ", ".join(f"{label} {count}" for label, count in photos.counts.items())
     progress.note(f"{len(photos.items)} photos: {counts}")
     if turns:
@@ -298,15 +327,41 @@ def _tell_worst(audited: Audit, progress: Progress) -> None:
         progress.note(f"  {finding.severity}: {finding.what}")
 
 
-def _leave(climb: Climb, results: dict[str, Any], model: Path) -> None:
-    """Write what the whole run leaves; results.json comes last."""
+def _leave(
+    climb: Climb,
+    results: dict[str, Any],
+    model: Path,
+    told: tuple[Sequence[Recipe], Callable[[str], bool], dict[str, float]],
+) -> None:
+    """Write what the whole run leaves; results.json comes last.
+
+    Args:
+        climb: The run.
+        results: What results.json will hold.
+        model: The file of the chosen recipe.
+        told: The recipes that were asked for, what tells whether a picture still fits, and the seconds of what
+            came after training.
+    """
+    chosen, fits, spent = told
     best = next(entry for entry in results["recipes"] if entry["name"] == results["best"]["recipe"])
     _draw_augmentation(climb)
     write_bytes(climb.run / "model.onnx", model.read_bytes())
-    leave_explanations(climb.run, results, climb.progress, means_of(climb, best))
-    write_report(climb.run, results)
+    spent |= leave_explanations(climb.run, results, climb.progress, means_of(climb, best), fits)
+    schedule = climb.schedule
+    if schedule:
+        results["notes"] += schedule.unexplained
+        results["forecast"] = schedule.as_json(after_training(climb.cache)["report"])
+    spent["report"] = timed(lambda: write_report(climb.run, results))
     write_text(climb.run / CARD, model_card(climb.run, results, best))
+    if schedule:
+        keep_times(climb, chosen, results, spent)
+        results["forecast"] = schedule.as_json()
+        climb.progress.note(schedule.told_after())
     write_json(climb.run / "results.json", results)
+
+
+def _always(_: str) -> bool:
+    return True
 
 
 def _draw_augmentation(climb: Climb) -> None:
