@@ -14,9 +14,10 @@ PAGE: Final = Path(__file__).parent.parent / "docs" / "speed.md"
 ORDER: Final = ("features", "classifier", "epochs", "finetuning", "tuning", "prediction", "memory", "growth")
 HEAD: Final = """# Speed
 
-How long Tellapart takes beside stock Keras code of the kind that tutorials teach: the same photos, the same weights, the same
-machine, in turn. `make bench` measures it anew and writes this page from `benchmarks/results/`; each figure is a median with
-its lowest and highest. What was tried, and why an aim was missed, stands in [LOG.md](LOG.md).
+How long Tellapart takes beside stock Keras code of the kind that tutorials teach: the same photos, the same
+weights, the same machine, in turn. `make bench` measures it anew and writes this page from `benchmarks/results/`;
+each figure is a median with its lowest and highest. What was tried, and why an aim was missed, stands in
+[LOG.md](LOG.md).
 """
 
 

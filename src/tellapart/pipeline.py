@@ -12,6 +12,7 @@ from tellapart.demo.furniture_set import draw_furniture
 from tellapart.errors import MissingExtraError, OptionError, UserError
 from tellapart.explain.leave import leave_explanations
 from tellapart.files import cache_folder, make_folder, write_bytes, write_csv, write_json, write_text
+from tellapart.kept_means import means_of
 from tellapart.label_check import with_labels
 from tellapart.models import choice
 from tellapart.models.backbone_file import backbone_onnx
@@ -303,11 +304,11 @@ def _tell_worst(audited: Audit, progress: Progress) -> None:
 
 def _leave(climb: Climb, results: dict[str, Any], model: Path) -> None:
     """Write what the whole run leaves; results.json comes last."""
+    best = next(entry for entry in results["recipes"] if entry["name"] == results["best"]["recipe"])
     _draw_augmentation(climb)
     write_bytes(climb.run / "model.onnx", model.read_bytes())
-    leave_explanations(climb.run, results, climb.progress)
+    leave_explanations(climb.run, results, climb.progress, means_of(climb, best))
     write_report(climb.run, results)
-    best = next(entry for entry in results["recipes"] if entry["name"] == results["best"]["recipe"])
     write_text(climb.run / CARD, model_card(climb.run, results, best))
     write_json(climb.run / "results.json", results)
 

@@ -148,7 +148,7 @@ def test_photos_learned_from_are_asked_and_the_strongest_come_first(kept: tuple[
 def test_every_made_picture_beats_the_noise_that_it_was(kept: tuple[Path, dict[str, Any], Inside]) -> None:
     _, _, found = kept
     assert found.told["optimised"] == {
-        "steps": 48, "pictures": len(found.told["subjects"]), "seed": 0, "why_not": None,
+        "steps": 24, "pictures": len(found.told["subjects"]), "seed": 0, "why_not": None,
     }  # fmt: skip
     for subject in found.subjects("scores"):
         assert subject["made"]["value"] > subject["made"]["noise"]

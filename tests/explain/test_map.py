@@ -1,5 +1,6 @@
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from tellapart.explain import map as map_module
 from tellapart.explain.map import draw_map
 from tellapart.explain.network import Network
 from tellapart.files import read_csv, write_csv
-from tellapart.photos.pixels import PixelSpec
+from tellapart.models.forward import BATCH
+from tellapart.photos.decode import decode
+from tellapart.photos.pixels import PixelSpec, to_pixels
 from tellapart.progress import Silent
 from tellapart.report.photo_map import FOLDER, PhotoMap, read_map
 
@@ -44,6 +47,9 @@ class MeanColour:
     def features(self, pictures: np.ndarray) -> np.ndarray:
         self.seen += len(pictures)
         return np.asarray(pictures.mean(axis=(1, 2)), dtype=np.float32)
+
+    def features_of_pooled(self, pooled: np.ndarray) -> np.ndarray:
+        return pooled
 
 
 @pytest.fixture
@@ -107,6 +113,32 @@ def test_every_photo_is_on_the_map_and_seen_once(tmp_path: Path, network: MeanCo
         "path": "0/00.png", "class": "a <b>", "part": "test", "predicted": "blue", "x": "", "y": "",
     }  # fmt: skip
     assert [float(row["x"]) for row in table] == pytest.approx(found.points[:, 0].tolist(), abs=1e-5)
+
+
+def test_photos_whose_features_are_kept_are_not_computed_again(tmp_path: Path, network: MeanColour) -> None:
+    run, results = build(tmp_path)
+    computed = drawn(run, results)
+    every = network.seen
+    folder = Path(results["settings"]["photos_absolute"])
+
+    def pooled(paths: Sequence[str]) -> np.ndarray:
+        pictures = [to_pixels(decode(folder / path), network.spec) for path in paths]
+        rows = np.stack(pictures).mean(axis=(1, 2), dtype=np.float32)
+        rows[5], rows[-3] = np.nan, np.nan
+        return np.asarray(rows)
+
+    network.seen = 0
+    draw_map(run, results, Silent(), pooled)
+    assert network.seen == BATCH + 1  # the first ones, to compare, and the one that is not kept
+    again = read_map(run)
+    assert again is not None
+    np.testing.assert_array_equal(again.points, computed.points)
+    network.seen = 0
+    draw_map(run, results, Silent(), lambda paths: 2 * pooled(paths))
+    assert network.seen == every  # those that are kept are of another network
+    again = read_map(run)
+    assert again is not None
+    np.testing.assert_array_equal(again.points, computed.points)
 
 
 @pytest.mark.usefixtures("network")

@@ -99,29 +99,42 @@ def test_jitter_blur_and_decay_make_smoother_pictures() -> None:
 
 def test_shifting_and_zooming_have_their_way_back() -> None:
     generator = np.random.default_rng(0)
-    view = module._View(16, Ascent(), generator)
-    one, other = generator.normal(size=(2, 3, 16, 16, 3))
-    assert np.sum(view.of(one) * other) == pytest.approx(np.sum(one * view.back(other)), rel=1e-5)
-    still = module._View(16, Ascent(jitter=0, zoom=0), generator)
-    np.testing.assert_allclose(still.of(one), one, atol=1e-6)
+    view = module._View.drawn(16, 24, Ascent(), generator)
+    pictures, photos = generator.normal(size=(2, 3, 16, 16)), generator.normal(size=(2, 24, 24, 3))
+    assert np.sum(view.of(pictures) * photos) == pytest.approx(np.sum(pictures * view.back(photos)), rel=1e-5)
+    as_photos = np.moveaxis(pictures, 1, -1)
+    np.testing.assert_allclose(module._View(16, 16).of(pictures), as_photos, atol=1e-6)
+    np.testing.assert_allclose(
+        module._View(16, 16, (3, -2)).of(pictures), np.roll(as_photos, (3, -2), (1, 2)), atol=1e-6
+    )
+
+
+def test_a_picture_is_no_finer_than_it_is_kept_and_as_large_as_the_network_asks() -> None:
+    class Large(Sleeper):
+        spec = PixelSpec(192)
+
+    network: Any = Large()
+    made = maximise(network, "scores", [0], Ascent(steps=1))
+    assert made.shape == noise(192).shape == (1, 192, 192, 3)
+    assert module._side(192) == module.LARGEST == 160
 
 
 def test_the_way_back_to_the_waves_is_the_gradient() -> None:
     generator = np.random.default_rng(0)
     waves = module._Waves(16, 1.0)
     spectrum, moved = waves.noise(generator), waves.noise(generator)
-    weights = generator.normal(size=(1, 16, 16, 3)).astype(np.float32)
+    weights = generator.normal(size=(1, 3, 16, 16)).astype(np.float32)
     low, high = (np.sum(weights * waves.picture(spectrum + step * moved), dtype=float) for step in (-0.05, 0.05))
     back = waves.back(weights, waves.picture(spectrum))
     # Half a spectrum stands for the whole: the columns between the first and the last are there twice.
-    twice = np.array([1, *[2] * 7, 1])[:, None]
+    twice = np.array([1, *[2] * 7, 1])
     assert (high - low) / 0.1 == pytest.approx(float(np.sum(twice * (back.conj() * moved).real)), rel=2e-2)
 
 
 @pytest.mark.parametrize(
     ("cost", "wanted", "given"),
-    [(1.3e8, 10, (48, 10)), (1.5e10, 10, (24, 7)), (1e12, 10, (24, 1)), (0, 0, (48, 0))],
+    [(1.3e8, 10, (24, 10)), (1.5e10, 10, (16, 7)), (1e12, 10, (16, 1)), (0, 0, (24, 0))],
 )
 def test_costly_networks_get_fewer_steps_then_fewer_pictures(cost: float, wanted: int, given: tuple[int, int]) -> None:
     network: Any = SimpleNamespace(multiply_adds=cost)
-    assert affordable(network, wanted, 48) == given
+    assert affordable(network, wanted, 24) == given

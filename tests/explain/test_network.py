@@ -1,6 +1,7 @@
 """A model file looked into: against Keras' own scores, maps and gradients, on every kind of network of the ladder."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,38 @@ def test_features_are_what_the_last_layer_weighs() -> None:
     kernel, bias = network.layers[-1].get_weights()
     logits = own.features(x) @ kernel + bias
     close(own.scores(x), logits - logits.mean(axis=1, keepdims=True))
+
+
+def test_means_of_the_last_maps_become_features_by_the_head_alone() -> None:
+    model = made("pocket")[1]
+    opened, x = Network(model), photos(3, model.spec.size)
+    means = opened.activations(x, opened.blocks[-1]).mean(axis=(1, 2))
+    found = opened.features_of_pooled(means)
+    assert found is not None
+    np.testing.assert_allclose(found, opened.features(x), rtol=1e-4, atol=1e-5)
+    assert opened.features_of_pooled(means[:, :-1]) is None
+    assert Network(made("baseline")[1]).features_of_pooled(means) is None
+
+
+def test_a_photo_that_is_asked_for_several_things_is_seen_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Network(made("baseline")[1])
+    one, other = photos(2, opened.spec.size)[:, np.newaxis]
+    truth = opened.scores(np.concatenate([one, other]))
+    runs: list[int] = []
+    session = opened._forward
+
+    def run(*told: Any) -> Any:
+        runs.append(1)
+        return session.run(*told)
+
+    counted = SimpleNamespace(run=run, get_outputs=session.get_outputs)
+    monkeypatch.setattr(opened, "_forward", counted)
+    np.testing.assert_allclose(opened.scores(one)[0], truth[0], rtol=1e-4, atol=1e-5)
+    opened.probabilities(one)
+    opened.activations(one, opened.blocks[0])
+    assert len(runs) == 1
+    np.testing.assert_allclose(opened.scores(other)[0], truth[1], rtol=1e-4, atol=1e-5)
+    assert len(runs) == 2
 
 
 def test_first_filters_read_red_green_and_blue() -> None:

@@ -18,6 +18,7 @@ from tellapart.models.features import (
     activations,
     cut,
     features_for,
+    kept_features,
     learning_source,
     load_pretrained,
     photo_to,
@@ -92,6 +93,20 @@ def test_features_are_computed_once(
     assert again.tobytes() == first.tobytes()
     backwards = computed(pretrained, (photos[0], photos[1][::-1]), tmp_path)
     assert backwards.tobytes() == first[::-1].tobytes()
+
+
+def test_what_is_kept_is_found_without_a_network(
+    pretrained: Pretrained, photos: tuple[Path, tuple[Photo, ...]], tmp_path: Path, runs: list[int]
+) -> None:
+    some = photos[1][:4]
+    assert kept_features(pretrained.source, some, tmp_path) is None
+    first = computed(pretrained, (photos[0], some), tmp_path)
+    kept = kept_features(pretrained.source, some, tmp_path)
+    assert kept is not None
+    assert kept.tobytes() == first.tobytes()
+    assert kept_features(pretrained.source, photos[1], tmp_path) is None
+    assert kept_features(pretrained.source, (), tmp_path) is None
+    assert runs == [4]
 
 
 def test_only_new_photos_are_computed(

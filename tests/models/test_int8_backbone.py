@@ -51,8 +51,12 @@ def test_weights_have_the_bits_that_the_processor_bears(
 def test_the_first_layers_stay_in_float(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = onnx.load_from_string(tiny_backbone()).graph
     assert first_layers(graph) == ["scaling", "turn"]
-    monkeypatch.setattr(module, "FIRST_LAYERS", 0.5)  # the first convolution holds 27 %
+    monkeypatch.setattr(module, "FIRST_LAYERS_PLAIN", 0.5)  # the first convolution holds 27 %
     assert first_layers(graph) == ["scaling", "turn", "conv1", "relu1"]
+    monkeypatch.setattr(module, "FIRST_LAYERS", 0.0)
+    grouped = onnx.load_from_string(tiny_backbone()).graph
+    grouped.node[2].attribute.append(helper.make_attribute("group", 2))
+    assert first_layers(grouped) == ["scaling", "turn"]
     quantised = onnx.load_from_string(int8_backbone(tiny_backbone(), LEARNED[:4])).graph
     kept = {one.name: one.data_type for one in quantised.initializer}
     assert kept["w1"] == TensorProto.FLOAT

@@ -11,6 +11,7 @@ from tiny_set import QUIET, draw_set, task_on
 from tellapart.errors import TrainingError
 from tellapart.files import read_csv
 from tellapart.models import tuning
+from tellapart.models.halving import IN_VAIN
 from tellapart.models.scratch import pixels_for, predict
 from tellapart.models.task import Fitted, Options, Task
 from tellapart.models.training import Epoch, History, Watcher
@@ -176,15 +177,61 @@ def test_a_search_that_was_killed_and_goes_on_is_the_same(
     assert "trials_cut_off" not in made
 
 
-def test_poor_trials_are_pruned(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_poor_trials_end_within_two_epochs(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     scripted(monkeypatch, lambda number: [1.0 - 0.02 * n for n in range(20)] if number == 0 else [5.0] * 20)
     fitted = fit_tuned(task, SIZE)
     trials = trials_of(task)
     assert [trial.state.name for trial in trials] == ["COMPLETE", "PRUNED", "PRUNED"]
-    assert all(len(trial.intermediate_values) < 20 for trial in trials[1:])
+    assert [len(trial.intermediate_values) for trial in trials] == [20, 2, 2]
     assert fitted.hyperparameters["best_trial"] == 0
     states = [row["state"] for row in read_csv(task.folder / "trials.csv")]
     assert states == ["COMPLETE", "PRUNED", "PRUNED"]
+
+
+def test_the_search_ends_where_many_trials_brought_nothing(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    fits = scripted(monkeypatch, lambda number: [0.3] if number == 2 else [0.5])
+    many = replace(task, options=replace(task.options, trials=25))
+    fitted = fit_tuned(many, SIZE)
+    assert len(fits) == 3 + IN_VAIN
+    assert fitted.hyperparameters["best_trial"] == 2
+    fit_tuned(many, SIZE)  # it has ended for good: only the best network is made again
+    assert len(trials_of(task)) == 3 + IN_VAIN
+
+
+def test_a_search_with_halving_that_was_killed_and_goes_on_is_the_same(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loss follows from the settings, so that what is drawn and what is stopped hang together."""
+    options = Options(seed=5, trials=9)
+
+    def search(place: str, kill_at: int | None) -> list[tuple[Any, ...]]:
+        task = task_on(photos, tmp_path / place, options)
+
+        def fit(self: Settings, task: Task, name: str, size: int, watcher: Watcher | None = None) -> Fitted:
+            rows: list[Epoch] = []
+            for number in range(1, 7):
+                loss = self.dropout + 1.0 / number
+                rows.append(Epoch(number, loss, 0.5, loss, 0.5, 0.1, 1e-3))
+                if watcher and watcher.name == f"trial {kill_at}" and number == 3:
+                    raise KeyboardInterrupt
+                if watcher and watcher.after_epoch and watcher.after_epoch(rows[-1]):
+                    break
+            train, valid = (np.zeros((len(part), 3)) for part in (task.train, task.valid))
+            return Fitted(name, None, PixelSpec(size), History(tuple(rows), len(rows), ""), train, valid, {}, 0)
+
+        monkeypatch.setattr(Settings, "fit", fit)
+        if kill_at is not None:
+            with pytest.raises(KeyboardInterrupt):
+                fit_tuned(task, SIZE)
+            kill_at = None
+        fit_tuned(task, SIZE)
+        told = [trial for trial in trials_of(task) if trial.state.name != "FAIL"]
+        return [(trial.state.name, trial.value, trial.params, trial.intermediate_values) for trial in told]
+
+    whole = search("whole", None)
+    assert {state for state, *_ in whole} == {"COMPLETE", "PRUNED"}
+    went_on = next(number for number, trial in enumerate(whole) if number and len(trial[3]) >= 3)
+    assert search("killed", went_on) == whole
 
 
 def test_the_search_ends_with_its_budget(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:

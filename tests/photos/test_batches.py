@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import numpy as np
@@ -5,10 +6,11 @@ import pytest
 
 from photo_maker import class_folders
 from tellapart.errors import PhotosError, UnreadablePhotoError
+from tellapart.photos import batches as module
 from tellapart.photos.batches import Ahead, Batches, decoded, label_numbers, map_rows, pixels_of, rows_of, write_rows
 from tellapart.photos.decode import decode
 from tellapart.photos.pixels import PixelSpec, to_pixels
-from tellapart.photos.scan import Photos, scan
+from tellapart.photos.scan import Photo, Photos, scan
 from tellapart.progress import Silent
 
 SPEC = PixelSpec(16)
@@ -166,3 +168,22 @@ def test_label_numbers_follow_the_classes(photos: Photos) -> None:
     numbers = label_numbers(photos.items, ("table", "sofa", "chair"))
     assert numbers.dtype == np.int64
     assert numbers.tolist() == [2] * 4 + [0] * 3
+
+
+def test_photos_are_decoded_ahead_but_not_all(photos: Photos, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(module, "_AHEAD", 3)
+    decoded_one = module._pixels
+
+    def counted(root: Path, photo: Photo, spec: PixelSpec) -> np.ndarray:
+        begun.append(photo.path)
+        return decoded_one(root, photo, spec)
+
+    monkeypatch.setattr(module, "_pixels", counted)
+    many = [*photos.items, *photos.items, *photos.items]
+    pictures = pixels_of(photos.root, many, PixelSpec(32))
+    next(pictures)
+    time.sleep(0.2)
+    assert len(begun) == 3 < len(many)
+    pictures.close()  # type: ignore[attr-defined]
+    assert len(begun) == 3

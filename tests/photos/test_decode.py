@@ -4,6 +4,7 @@ import struct
 import tracemalloc
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from PIL import Image, ImageOps
 from photo_maker import noise, png_of, quarters, save
 from tellapart.errors import UnreadablePhotoError
 from tellapart.photos import decode as module
-from tellapart.photos.decode import SUFFIXES, decode, read
+from tellapart.photos.decode import SUFFIXES, decode, read, upright_size
 
 # In use Pillow's warnings are silenced by the decoder; pytest's own filters replace that.
 pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")
@@ -314,3 +315,66 @@ def test_orientation_and_upright_truth_differ_without_the_decoder() -> None:
         stored = with_orientation(quarters(), orientation)
         squared = ImageOps.fit(stored, (32, 32))
         assert far(squared, ImageOps.fit(quarters(), (32, 32))) > 20
+
+
+def large_jpeg(size: tuple[int, int], orientation: int = 1, **how: Any) -> bytes:
+    generator = np.random.default_rng(0)
+    coarse = Image.fromarray(generator.integers(0, 255, (24, 32, 3), dtype=np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    coarse.resize(size, Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=92, exif=exif, **how)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("size", "needed", "decoded"),
+    [
+        ((1600, 1200), 100, (400, 300)),
+        ((1600, 1200), 300, (800, 600)),
+        ((1600, 1200), 301, (1600, 1200)),
+        ((1600, 1200), 0, (1600, 1200)),
+        ((1600, 320), 100, (1600, 320)),  # the shorter side decides
+        ((1600, 1200), 16, (200, 150)),
+        ((510, 400), 224, (510, 400)),
+    ],
+)
+def test_only_a_much_larger_jpeg_is_decoded_smaller(
+    size: tuple[int, int], needed: int, decoded: tuple[int, int]
+) -> None:
+    assert decode(large_jpeg(size), at_least=needed).size == decoded
+
+
+@pytest.mark.parametrize("how", [{}, {"progressive": True}, {"subsampling": 0}])
+def test_decoded_smaller_it_resizes_to_nearly_the_same(how: dict[str, Any]) -> None:
+    content = large_jpeg((1600, 1200), **how)
+    small, whole = (
+        np.asarray(decode(content, at_least=needed).resize((100, 100), Image.Resampling.BILINEAR), dtype=float)
+        for needed in (100, 0)
+    )
+    assert 0 < np.abs(small - whole).mean() < 1.0
+    assert np.abs(small - whole).max() <= 8
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_other_modes_are_decoded_smaller_too(mode: str) -> None:
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(large_jpeg((800, 600)))).convert(mode).save(buffer, "JPEG")
+    small, whole = (decode(buffer.getvalue(), at_least=needed) for needed in (50, 0))
+    assert (small.size, small.mode, whole.size) == ((200, 150), "RGB", (800, 600))
+    near = np.asarray(whole.resize(small.size, Image.Resampling.BOX), dtype=float)
+    assert np.abs(np.asarray(small, dtype=float) - near).mean() < 2
+
+
+def test_turned_and_decoded_smaller_it_stands_upright() -> None:
+    content = large_jpeg((1600, 1200), orientation=6)
+    assert decode(content, at_least=100).size == (300, 400)
+    assert upright_size(content) == decode(content).size == (1200, 1600)
+    assert upright_size(large_jpeg((160, 120))) == (160, 120)
+
+
+def test_a_large_photo_that_breaks_off_is_refused_at_any_size() -> None:
+    content = large_jpeg((1600, 1200))
+    for needed in (0, 100):
+        with pytest.raises(UnreadablePhotoError, match="truncated"):
+            decode(content[: len(content) // 2], at_least=needed)

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,7 +7,8 @@ from PIL import Image
 
 from photo_maker import quarters
 from tellapart.errors import OptionError
-from tellapart.photos.pixels import GEOMETRIES, PixelSpec, to_pixels
+from tellapart.photos.decode import decode
+from tellapart.photos.pixels import GEOMETRIES, PixelSpec, read_pixels, to_pixels
 
 WIDE = Image.new("RGB", (64, 32), (200, 0, 0))
 WIDE.paste((0, 0, 200), (0, 0, 8, 32))  # a blue edge that only a crop loses
@@ -62,3 +64,16 @@ def test_a_size_out_of_range_is_told(size: int) -> None:
 def test_an_unknown_geometry_is_told() -> None:
     with pytest.raises(OptionError, match="squash, letterbox, crop"):
         PixelSpec(32, "stretch")
+
+
+def test_a_file_is_read_as_large_as_it_is_needed(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    coarse = Image.fromarray(generator.integers(0, 255, (24, 32, 3), dtype=np.uint8))
+    coarse.resize((1600, 1200)).save(tmp_path / "large.jpg", quality=92)
+    coarse.save(tmp_path / "small.png")
+    spec = PixelSpec(64)
+    large, small = (read_pixels(tmp_path / name, spec) for name in ("large.jpg", "small.png"))
+    assert np.array_equal(small, to_pixels(decode(tmp_path / "small.png"), spec))
+    assert np.array_equal(large, read_pixels((tmp_path / "large.jpg").read_bytes(), spec))
+    whole = to_pixels(decode(tmp_path / "large.jpg"), spec).astype(float)
+    assert np.abs(large - whole).mean() < 1

@@ -185,7 +185,9 @@ def test_nothing_is_loaded_from_elsewhere(run: Path, page: Page) -> None:
     html = (run / "report.html").read_text(encoding="utf-8")
     assert "http://" not in html
     assert "https://" not in html
-    assert all(source.startswith("data:image/png;base64,") for source in page.values("src"))
+    assert all(
+        source.startswith(("data:image/png;base64,", "data:image/webp;base64,")) for source in page.values("src")
+    )
     assert all(link.startswith(("#", "data:")) for link in page.values("href"))
     assert not {tag for tag, _ in page.tags} & {"script", "iframe", "object", "form"}
     assert not page.values("style")

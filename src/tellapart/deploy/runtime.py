@@ -18,8 +18,7 @@ from tellapart.deploy.onnx_messages import read_model
 from tellapart.deploy.structure import LARGEST, check_ends, check_structure
 from tellapart.errors import ModelFileError, PhotosError, UnreadablePhotoError
 from tellapart.models.forward import BATCH, Forward
-from tellapart.photos.decode import decode
-from tellapart.photos.pixels import PixelSpec, to_pixels
+from tellapart.photos.pixels import PixelSpec, read_pixels
 
 PROBABILITIES: Final = names.PROBABILITIES  # the first output
 STRANGER: Final = names.STRANGER  # an output: how strange a photo is
@@ -171,7 +170,7 @@ class Model:
 
     def _pixels(self, path: Path) -> np.ndarray | str:
         try:
-            return to_pixels(decode(path), self.spec)
+            return read_pixels(path, self.spec)
         except UnreadablePhotoError as problem:
             return str(problem)
 

@@ -16,7 +16,7 @@ from tellapart.explain.choice_of_photos import answered, typical_and_wrong
 from tellapart.explain.embedding import sample
 from tellapart.explain.excite import most_exciting, responses, standing_out
 from tellapart.explain.ladder_steps import Step, open_steps
-from tellapart.explain.maximise import Ascent, affordable, maximise, noise
+from tellapart.explain.maximise import LARGEST, Ascent, affordable, maximise, noise
 from tellapart.explain.network import SCORES, Network
 from tellapart.explain.writer import NoGradientError
 from tellapart.files import read_csv
@@ -33,7 +33,6 @@ SHOWN: Final = 4  # photos of each
 _PHOTOS: Final = 400  # that are looked at
 _COST: Final = 1e12  # multiplications for looking at them
 _FEWEST: Final = 24
-_SIDE: Final = 160  # pixels of a kept picture
 
 
 @dataclass(frozen=True)
@@ -315,7 +314,7 @@ def _pixels(path: Path, network: Network) -> np.ndarray | None:
 
 def _small(pixels: np.ndarray) -> np.ndarray:
     picture = Image.fromarray(np.asarray(pixels, dtype=np.uint8))
-    picture.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    picture.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
     return np.asarray(picture)
 
 

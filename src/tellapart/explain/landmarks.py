@@ -52,6 +52,25 @@ def find_features(graph: ModelGraph, logits: str) -> str:
     raise ModelFileError("The model has no linear layer before its softmax. Next: give the model.onnx of a run folder.")
 
 
+def find_means(graph: ModelGraph, features: str) -> str | None:
+    """The tensor (photos, channels) that pooling makes of the last activation maps; None where they are not pooled.
+
+    Args:
+        graph: The model.
+        features: Where to begin, as `find_features` gives it.
+    """
+    tensor, flat = features, None
+    while (node := graph.maker.get(tensor)) is not None:
+        flat = tensor if len(graph.shape(tensor)) == 2 else flat
+        if node.op_type in ("GlobalAveragePool", "ReduceMean"):
+            return flat
+        varying = [name for name in node.input if name in graph.between]
+        if len(varying) != 1 or node.op_type == "Conv":
+            break
+        tensor = varying[0]
+    return None
+
+
 class Maps:
     """The activation maps of a network.
 

@@ -7,21 +7,22 @@ from typing import Any, Final
 from tellapart.errors import StorageError
 from tellapart.explain.inside import draw_inside
 from tellapart.explain.ladder_heatmaps import draw_heatmaps
-from tellapart.explain.map import draw_map
+from tellapart.explain.map import Pooled, draw_map
 from tellapart.progress import Progress
 from tellapart.report.photo_map import FOLDER
 
-Part = Callable[[Path, dict[str, Any], Progress], None]
+Part = Callable[..., None]  # from a run folder, its results, where to tell, and for the map what is kept
 
+MAP: Final = "map"
 # By the stem of its files in RUN/explanations: what it is called, and what draws it.
 PARTS: Final[dict[str, tuple[str, Part]]] = {
-    "map": ("the map of photos", draw_map),
+    MAP: ("the map of photos", draw_map),
     "heatmaps": ("the heat maps", draw_heatmaps),
     "inside": ("the look inside", draw_inside),
 }
 
 
-def leave_explanations(run: Path, results: dict[str, Any], progress: Progress) -> None:
+def leave_explanations(run: Path, results: dict[str, Any], progress: Progress, pooled: Pooled | None = None) -> None:
     """Compute what the report explains, part by part, into RUN/explanations.
 
     Hours of training must not be lost to a picture. A part that fails, by an operator without a gradient or by a
@@ -31,6 +32,7 @@ def leave_explanations(run: Path, results: dict[str, Any], progress: Progress) -
         run: A run folder with model files, split.csv and predictions.csv.
         results: What its results.json will hold.
         progress: Where to tell how far it is.
+        pooled: What a frozen backbone made of the photos, where that is kept: the map then need not compute it.
 
     Raises:
         StorageError: No space, no permission: the report could not be written either.
@@ -40,7 +42,7 @@ def leave_explanations(run: Path, results: dict[str, Any], progress: Progress) -
         for file in (run / FOLDER).glob(f"{stem}.*"):
             file.unlink()
         try:
-            draw(run, results, progress)
+            draw(run, results, progress, *([pooled] if stem == MAP and pooled else []))
         except StorageError:
             raise
         except Exception as problem:

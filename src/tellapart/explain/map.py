@@ -1,6 +1,6 @@
 """The map of all photos of a run, and the photos of it that are worth looking at."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from os import cpu_count
@@ -23,6 +23,11 @@ from tellapart.progress import Progress, track
 from tellapart.report.photo_map import FOLDER, FORMAT, LISTED, PhotoMap, write_map
 from tellapart.words import counted
 
+# From paths of photos to the means of the channels of the last activation maps of a frozen backbone,
+# (photos, channels), with rows of NaN where they are not kept; None where none are.
+Pooled = Callable[[Sequence[str]], np.ndarray | None]
+
+_SAME: Final = 0.02  # share by which features that are kept in 16 bits may differ from those computed here
 _NEIGHBOURS: Final = 4
 _TOLD: Final = 200  # mistakes of which the neighbours are told
 _EACH: Final = ((12, 4), (30, 2), (60, 1))  # up to so many classes so many typical photos of each
@@ -70,7 +75,7 @@ class _Photos:
         return self.learned(0) if "train" in self.parts else np.ones(len(self.paths), dtype=bool)
 
 
-def draw_map(run: Path, results: dict[str, Any], progress: Progress) -> None:
+def draw_map(run: Path, results: dict[str, Any], progress: Progress, pooled: Pooled | None = None) -> None:
     """Lay out all photos of a run by what its model makes of them, and write RUN/explanations/map.*.
 
     Written are map.json (texts and numbers), map.npz (places and small pictures) and map.csv
@@ -81,6 +86,7 @@ def draw_map(run: Path, results: dict[str, Any], progress: Progress) -> None:
         run: A run folder with split.csv, model.onnx and the answers of the chosen recipe.
         results: What its results.json holds, or will hold.
         progress: Where to tell how far it is.
+        pooled: What a frozen backbone made of the photos, where that is kept.
 
     Raises:
         ModelFileError: model.onnx is damaged.
@@ -96,7 +102,7 @@ def draw_map(run: Path, results: dict[str, Any], progress: Progress) -> None:
     mapped = every[sample(every.labels, _worth_a_look(every), results["seed"])]
     # A source that is a table names its photos from the folder that it lies in.
     folder = Path(root).parent if Path(root).is_file() else Path(root)
-    there, features, small = _seen(run / "model.onnx", folder, mapped.paths, progress)
+    there, features, small = _seen(Network.open(run / "model.onnx"), folder, mapped.paths, progress, pooled)
     if len(there) < max(FEWEST, len(mapped.paths) // 2):
         gone = len(mapped.paths) - len(there)
         _leave_out(f"{gone} of {counted(len(mapped.paths), 'photo')} can no longer be read", progress)
@@ -142,19 +148,44 @@ def _worth_a_look(photos: _Photos) -> list[int]:
 
 
 def _seen(
-    model: Path, folder: Path, paths: Sequence[str], progress: Progress
+    network: Network, folder: Path, paths: Sequence[str], progress: Progress, pooled: Pooled | None
 ) -> tuple[list[int], np.ndarray, list[Image.Image]]:
     """One pass over the photos: positions of those that are there, their features, small pictures of them."""
-    network = Network.open(model)
     there: list[int] = []
     features: list[np.ndarray] = []
     small: list[Image.Image] = []
+    known = _known(network, paths, pooled)
     for some in _batches(folder, paths, progress):
-        pictures = [to_pixels(photo, network.spec) for _, photo in some]
-        there += [number for number, _ in some]
-        features.append(network.features(np.stack(pictures)))
+        numbers = np.array([number for number, _ in some])
+        # The first photos are always computed: they tell whether what is kept is of the same network.
+        asked = np.isnan(known[numbers, 0]) if there and known is not None else np.ones(len(some), dtype=bool)
+        rows = known[numbers] if known is not None else np.empty(0)
+        if asked.any():
+            pictures = [to_pixels(some[place][1], network.spec) for place in np.flatnonzero(asked)]
+            computed = network.features(np.stack(pictures))
+            if not there and known is not None and not _alike(rows, computed):
+                known = None
+            rows = computed if asked.all() else _filled(rows, asked, computed)
+        features.append(rows)
+        there += numbers.tolist()
         small += [thumbnails.shrunk(photo, thumbnails.SIDES[0]) for _, photo in some]
     return there, np.concatenate(features) if features else np.empty((0, 1)), small
+
+
+def _known(network: Network, paths: Sequence[str], pooled: Pooled | None) -> np.ndarray | None:
+    kept = pooled(paths) if pooled else None
+    return None if kept is None else network.features_of_pooled(kept)
+
+
+def _alike(kept: np.ndarray, computed: np.ndarray) -> bool:
+    """Whether those that are kept, of which there must be some, are those computed."""
+    there = ~np.isnan(kept[:, 0])
+    return bool(there.any() and np.linalg.norm((kept - computed)[there]) <= _SAME * np.linalg.norm(computed[there]))
+
+
+def _filled(rows: np.ndarray, asked: np.ndarray, computed: np.ndarray) -> np.ndarray:
+    rows[asked] = computed
+    return rows
 
 
 def _batches(folder: Path, paths: Sequence[str], progress: Progress) -> Iterator[list[tuple[int, Image.Image]]]:

@@ -10,7 +10,14 @@ import numpy as np
 from tellapart.deploy.runtime import Model, load
 from tellapart.errors import OptionError
 from tellapart.explain.backward import SEED, gradient_model
-from tellapart.explain.landmarks import Maps, find_features, find_first_convolution, find_logits, multiply_adds
+from tellapart.explain.landmarks import (
+    Maps,
+    find_features,
+    find_first_convolution,
+    find_logits,
+    find_means,
+    multiply_adds,
+)
 from tellapart.explain.model_graph import ModelGraph, ancestors
 from tellapart.models.forward import BATCH, runtime_session
 
@@ -51,6 +58,7 @@ class Network:
         self._tensors = {f"block{number}": tensor for number, tensor in enumerate(self._maps.blocks, 1)}
         self.blocks = tuple(self._tensors)
         self._forward: Any = None
+        self._last: tuple[bytes, dict[str, np.ndarray]] = (b"", {})
         self._gradients: OrderedDict[tuple[str, str], Any] = OrderedDict()
         self.multiply_adds = multiply_adds(self._graph)
         self.first_filters = self._first_filters()
@@ -83,6 +91,25 @@ class Network:
     def features(self, x: np.ndarray) -> np.ndarray:
         """What the last linear layer reads, (n, features), float32."""
         return self._outputs(x, self._features)
+
+    def features_of_pooled(self, pooled: np.ndarray) -> np.ndarray | None:
+        """What `features` gives, computed from the means of the last activation maps' channels.
+
+        Args:
+            pooled: Shape (n, channels).
+
+        Returns:
+            Shape (n, features), float32; None where this network does not decide by such means of so many channels.
+        """
+        means = find_means(self._graph, self._features)
+        if means is None or self._graph.shape(means)[1:] != pooled.shape[1:]:
+            return None
+        if means == self._features:
+            return pooled.astype(np.float32)
+        before = {name for node in ancestors(self._graph.nodes, means) for name in node.output}
+        behind = [node for node in ancestors(self._graph.nodes, self._features) if node.output[0] not in before]
+        session = runtime_session(self._graph.model(behind, {}, {"input": [means], "output": [self._features]}))
+        return np.asarray(session.run(None, {means: pooled.astype(np.float32)})[0])
 
     def activations(self, x: np.ndarray, block: str) -> np.ndarray:
         """The activation maps at the end of a block, (n, rows, columns, channels), float32.
@@ -157,12 +184,19 @@ class Network:
         return self._in_parts(lambda photos: self._fetched([tensor], photos)[0], x)
 
     def _fetched(self, tensors: list[str], photos: np.ndarray) -> list[np.ndarray]:
-        """Some tensors for some photos."""
+        """Some tensors for some photos; a single photo is mostly asked for several, one after the other."""
         if self._forward is None:
             ends = [self._logits, self._graph.output, self._features, *self._maps.blocks]
             names = {"input": [self._graph.photo], "output": list(dict.fromkeys(ends))}
             self._forward = runtime_session(self._graph.model(self._graph.nodes, {}, names))
-        return list(self._forward.run(tensors, {self._graph.photo: photos}))
+        if len(photos) != 1:
+            return list(self._forward.run(tensors, {self._graph.photo: photos}))
+        content = photos.tobytes()
+        if self._last[0] != content:
+            every = [output.name for output in self._forward.get_outputs()]
+            values = self._forward.run(every, {self._graph.photo: photos})
+            self._last = content, dict(zip(every, values, strict=True))
+        return [self._last[1][tensor] for tensor in tensors]
 
     def _in_parts(self, run: Callable[..., np.ndarray], x: np.ndarray, *others: np.ndarray) -> np.ndarray:
         return np.concatenate(list(self._each_part(run, x, *others)))

@@ -23,7 +23,7 @@ from tellapart.models.engine import fast_forward
 from tellapart.models.forward import Later, Run, in_batches
 from tellapart.models.task import Task
 from tellapart.models.weights import fingerprint, load_weights
-from tellapart.photos.batches import map_rows, pixels_of, write_rows
+from tellapart.photos.batches import DECODER, map_rows, pixels_of, write_rows
 from tellapart.photos.pixels import PixelSpec
 from tellapart.photos.scan import Photo, digest_of
 from tellapart.progress import Progress, track
@@ -55,7 +55,7 @@ class Source:
     @property
     def key(self) -> str:
         """What its features depend on: network, weights, size, geometry and scaling, and what they are rounded by."""
-        settings = [self.backbone.name, self.weights, *map(str, self.spec.as_dict().values())]
+        settings = [DECODER, self.backbone.name, self.weights, *map(str, self.spec.as_dict().values())]
         if self.calibration:
             settings += [_INT8_FORMAT, str(has_vnni()), *(photo.content for photo in self.calibration)]
         return digest_of(settings)[:24]
@@ -169,6 +169,16 @@ def pooled_features(
         _keep(folder, missing, track(found, title, len(missing), progress))
         held = _held(folder)
     return _pooled(held, photos)
+
+
+def kept_features(source: Source, photos: Sequence[Photo], cache: Path) -> np.ndarray | None:
+    """What `pooled_features` gives, where all of it is kept already; nothing is computed.
+
+    Returns:
+        Shape (photos, channels), float32; None where a photo is missing.
+    """
+    held = _held(cache / "features" / source.key)
+    return _pooled(held, photos) if photos and all(photo.content in held for photo in photos) else None
 
 
 def features_for(task: Task, source: Source) -> tuple[np.ndarray, np.ndarray]:

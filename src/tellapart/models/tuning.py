@@ -1,4 +1,4 @@
-"""The search for hyper-parameters: Optuna on SQLite, pruned, resumable, within a budget."""
+"""The search for hyper-parameters: Optuna on SQLite, by successive halving, resumable, within a budget."""
 
 import math
 import time
@@ -15,14 +15,15 @@ from tellapart.errors import TrainingError
 from tellapart.files import read_csv, read_json, write_csv
 from tellapart.models import networks
 from tellapart.models.backend import keras
+from tellapart.models.halving import at_rung, is_behind, is_in_vain
 from tellapart.models.scratch import fit_from_scratch, pixels_for, predict
 from tellapart.models.task import Fitted, Task
 from tellapart.models.training import Epoch, History, Plan, Watcher
 from tellapart.photos.pixels import PixelSpec
 
 _STARTUP: Final = 4  # trials drawn at random before the sampler learns from them
-_WARMUP: Final = 8  # epochs before a trial may be pruned
 _AGAIN_OF: Final = "again_of"  # the trial that a kill ended, and whose settings this one has
+_INTERRUPTED: Final = "interrupted"  # by Ctrl-C
 CUT_OFF: Final = "cut_off"  # by the time budget, which is not over at the same epoch twice
 
 
@@ -81,7 +82,7 @@ def fit_tuned(task: Task, size: int) -> Fitted:
         searcher = _Searcher(task, size, start + task.options.budget - spent)
         finished = sum(trial.state.is_finished() for trial in study.trials)
         left = task.options.trials - (finished - _made_again(study))
-        if left > 0 and searcher.seconds_left > 0:
+        if left > 0 and searcher.seconds_left > 0 and not is_in_vain(_counted(study)):
             searcher.search(study, left)
         _write_tables(task.folder, study)
         if not _finished(study):
@@ -122,6 +123,8 @@ class _Searcher:
                 lowest = min(_finished(study), default=math.nan)
                 bar.advance()
                 bar.say(f"lowest loss {lowest:.3f}")
+                if is_in_vain(_counted(study)):
+                    study.stop()
 
             study.optimize(
                 self.try_out, n_trials=n_trials, timeout=self.seconds_left, callbacks=[tell], catch=(TrainingError,)
@@ -133,11 +136,14 @@ class _Searcher:
         start = time.perf_counter()
         trial.study.sampler = _sampler(self._task.options.seed, trial)
         settings = suggest(trial)
+        before = _counted(trial.study)
+        losses: dict[int, float] = {}
 
         def after_epoch(epoch: Epoch) -> bool:
+            losses[epoch.epoch] = epoch.valid_loss
             trial.report(epoch.valid_loss, epoch.epoch)
             trial.set_user_attr("seconds", time.perf_counter() - start)
-            if trial.should_prune():
+            if is_behind(losses, at_rung(before, epoch.epoch)):
                 raise optuna.TrialPruned
             if self.seconds_left >= 0:
                 return False
@@ -145,7 +151,11 @@ class _Searcher:
             return True
 
         watcher = Watcher(f"trial {trial.number}", self._task.progress, after_epoch)
-        fitted = settings.fit(self._task, "tuned", self._size, watcher)
+        try:
+            fitted = settings.fit(self._task, "tuned", self._size, watcher)
+        except KeyboardInterrupt:
+            trial.set_user_attr(_INTERRUPTED, True)  # Optuna takes it for one that failed of itself
+            raise
         best = fitted.history.rows[fitted.history.best_epoch - 1]
         trial.set_user_attr("valid_accuracy", best.valid_accuracy)
         if all(best.valid_loss < other for other in _finished(trial.study)):
@@ -183,6 +193,18 @@ def _sampler(seed: int, trial: Any = None) -> Any:
 def _made_again(study: Any) -> int:
     """How many trials of a study stand for one that a kill ended."""
     return sum(_AGAIN_OF in trial.user_attrs for trial in study.trials)
+
+
+def _counted(study: Any) -> list[Any]:
+    """The trials of a study in order, without those that a kill ended and that were made again."""
+    trials = study.get_trials(deepcopy=False)
+    replaced = {trial.user_attrs.get(_AGAIN_OF) for trial in trials}
+    return [trial for trial in trials if trial.number not in replaced]
+
+
+def _was_ended(trial: Any) -> bool:
+    """Whether a kill or Ctrl-C ended a trial."""
+    return trial.state.name == "RUNNING" or _INTERRUPTED in trial.user_attrs
 
 
 def suggest(trial: Any) -> Settings:
@@ -226,7 +248,7 @@ def _taken_over(task: Task, epochs: list[Epoch]) -> Fitted:
 
 @contextmanager
 def _study(task: Task, before: list[Epoch]) -> Iterator[Any]:
-    """Open the study of the run folder; trials that a kill left RUNNING are failed and queued again."""
+    """Open the study of the run folder; trials that a kill or Ctrl-C ended are queued again."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -238,11 +260,12 @@ def _study(task: Task, before: list[Epoch]) -> Iterator[Any]:
             storage=storage,
             study_name="tuned",
             sampler=_sampler(task.options.seed),
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=_WARMUP),
+            pruner=optuna.pruners.NopPruner(),  # halving.py says which trials go on
             load_if_exists=True,
         )
-        for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
-            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+        for trial in [trial for trial in _counted(study) if _was_ended(trial)]:
+            if not trial.state.is_finished():
+                study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
             # What was queued for it stands there from the start, what it drew itself only bit by bit.
             drawn = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
             study.enqueue_trial(drawn, user_attrs={_AGAIN_OF: trial.number})

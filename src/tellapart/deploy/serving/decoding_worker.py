@@ -20,7 +20,7 @@ import numpy as np
 
 from tellapart.deploy.serving.inference_request import read_tensors
 from tellapart.errors import TellapartError, UnreadablePhotoError
-from tellapart.photos.decode import decode_bytes
+from tellapart.photos.decode import decode_bytes, upright_size
 from tellapart.photos.pixels import PixelSpec, to_pixels
 
 TASK: Final = struct.Struct(">cI")
@@ -54,8 +54,9 @@ def pixels_of_photo(content: bytes, spec: PixelSpec, megapixels: float) -> Resul
     Raises:
         UnreadablePhotoError: It cannot be decoded.
     """
-    photo = decode_bytes(content, megapixels=megapixels)
-    return {"width": photo.width, "height": photo.height}, to_pixels(photo, spec)
+    photo = decode_bytes(content, megapixels=megapixels, at_least=spec.size)
+    width, height = upright_size(content)
+    return {"width": width, "height": height}, to_pixels(photo, spec)
 
 
 def work(source: IO[bytes], target: IO[bytes], act: dict[bytes, Callable[[bytes], Result]]) -> None:

@@ -1,0 +1,148 @@
+"""The search for hyper-parameters to equal validation loss: `tuned` beside KerasTuner on the same space.
+
+    python benchmarks/tuning.py PHOTOS [--pairs 5] [--budget 300] [--search random|hyperband] [--seed 0]
+
+Both search learning rate, dropout, augmentation, width, batch size and weight decay of the deeper CNN. KerasTuner
+(`pip install keras-tuner`; without it nothing is measured) goes by random search, or by Hyperband, on
+`image_dataset_from_directory` with augmentation layers, for so many seconds; its trials stop as ours do after 12 epochs
+without a lower loss. Ours begins with an empty cache and without a trained `augmented`. Timed is when each comes to
+the validation loss at which the worse of the two ends; ours counts a loss when its whole trial is over.
+"""
+
+import argparse
+import contextlib
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from paired import OURS, STOCK, compare, keep, spread
+from tutorial import Curve, class_folders, datasets, fresh_task, noted, times_faster
+
+from tellapart.models import networks
+from tellapart.models.backend import keras
+from tellapart.models.recipes import SCRATCH_SIZE
+from tellapart.models.task import Task
+from tellapart.models.tuning import PLAN, fit_tuned, search_space
+
+
+class TimeIsOver(BaseException):
+    """Ends KerasTuner's search, which goes on after every other error."""
+
+
+def ours(options: argparse.Namespace) -> Curve:
+    """The recipe, with an empty cache."""
+    import optuna
+
+    start = time.time()
+    with fresh_task(options.photos, seed=options.seed, budget=options.budget, trials=options.trials) as task:
+        fit_tuned(task, SCRATCH_SIZE)
+        storage = optuna.storages.RDBStorage(f"sqlite:///{task.folder.parent.parent / 'study.db'}")
+        trials = optuna.load_study(study_name="tuned", storage=storage).trials
+        storage.remove_session()
+        storage.engine.dispose()
+    ended = [trial for trial in trials if trial.value is not None]
+    return [(trial.datetime_complete.timestamp() - start, trial.value) for trial in ended]
+
+
+def stock(options: argparse.Namespace) -> Curve:
+    """KerasTuner, until the time is over."""
+    import keras_tuner
+
+    keras.utils.set_random_seed(options.seed)
+    start = time.perf_counter()
+    curve: Curve = []
+
+    def stop(*_: object) -> None:
+        if time.perf_counter() - start > options.budget:
+            raise TimeIsOver
+
+    with fresh_task(options.photos, seed=options.seed) as task, TemporaryDirectory() as place:
+        how = {"objective": "val_loss", "seed": options.seed, "directory": place, "project_name": "search"}
+        model = space_for(keras_tuner, task, class_folders(task, Path(place)))
+        if options.search == "random":
+            tuner = keras_tuner.RandomSearch(model, max_trials=1000, **how)
+        else:
+            tuner = keras_tuner.Hyperband(model, max_epochs=PLAN.epochs, **how)
+        model.noting = lambda: [noted(curve, start), keras.callbacks.LambdaCallback(on_epoch_end=stop)]
+        with contextlib.suppress(TimeIsOver):
+            tuner.search(epochs=PLAN.epochs, verbose=0)
+    return curve
+
+
+def space_for(keras_tuner: Any, task: Task, folders: dict[str, Path]) -> Any:
+    """The same space, for KerasTuner."""
+    space = search_space()
+
+    def draw(hp: Any, name: str) -> Any:
+        if hasattr(space[name], "choices"):
+            return hp.Choice(name, list(space[name].choices))
+        return hp.Float(name, space[name].low, space[name].high, sampling="log" if space[name].log else "linear")
+
+    class Tried(keras_tuner.HyperModel):  # type: ignore[misc, name-defined]
+        def build(self, hp: Any) -> Any:
+            network = with_augmentation(
+                len(task.classes), draw(hp, "width"), draw(hp, "dropout"), draw(hp, "augmentation")
+            )
+            optimizer = keras.optimizers.AdamW(draw(hp, "learning_rate"), weight_decay=draw(hp, "weight_decay"))
+            network.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
+            return network
+
+        def fit(self, hp: Any, network: Any, *_: Any, callbacks: Any = (), **how: Any) -> Any:
+            train, valid = datasets(folders, SCRATCH_SIZE, draw(hp, "batch_size"))
+            patient = keras.callbacks.EarlyStopping(patience=PLAN.patience)
+            return network.fit(train, validation_data=valid, callbacks=[*callbacks, patient, *self.noting()], **how)
+
+    return Tried()
+
+
+def with_augmentation(n_classes: int, width: float, dropout: float, strength: float) -> Any:
+    """The deeper CNN behind the augmentation layers of tutorials."""
+    layers = keras.layers
+    photo = keras.Input((SCRATCH_SIZE, SCRATCH_SIZE, 3))
+    x = layers.RandomFlip("horizontal")(photo)
+    x = layers.RandomRotation(strength * 15 / 360)(x)
+    x = layers.RandomZoom(0.2 * strength)(x)
+    x = layers.RandomTranslation(0.1 * strength, 0.1 * strength)(x)
+    return keras.Model(photo, networks.deeper(n_classes, SCRATCH_SIZE, width=width, dropout=dropout)(x))
+
+
+def main() -> None:
+    """Measure and keep the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--budget", type=float, default=300)
+    parser.add_argument("--trials", type=int, default=30, help="of ours, at most")
+    parser.add_argument("--search", choices=("random", "hyperband"), default="random")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    if find_spec("keras_tuner") is None:
+        sys.exit("Not measured: KerasTuner is not installed. Next: pip install keras-tuner")
+    curves: dict[str, list[Curve]] = {OURS: [], STOCK: []}
+
+    def run(name: str) -> float:
+        curves[name].append((ours if name == OURS else stock)(options))
+        return min(loss for _, loss in curves[name][-1])
+
+    whole = compare({OURS: lambda: run(OURS), STOCK: lambda: run(STOCK)}, pairs=options.pairs, warm_up=False)
+    faster = spread(times_faster(curves[OURS], curves[STOCK]))
+    ends = {name: [round(min(loss for _, loss in curve), 4) for curve in some] for name, some in curves.items()}
+    keep(
+        "tuning",
+        f"The search for hyper-parameters on {options.photos.name} to equal validation loss, beside {options.search}",
+        {
+            "to_equal_loss": faster,
+            "whole": whole,
+            "ends": ends,
+            "curves": curves,
+            "aim": 4.0,
+            "reached": faster["median"],
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
