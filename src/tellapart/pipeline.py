@@ -11,7 +11,6 @@ from typing import Any
 from tellapart.climb import Climb
 from tellapart.cross_validation import climb_in_folds
 from tellapart.demo.furniture_set import draw_furniture
-from tellapart.errors import MissingExtraError, OptionError, UserError
 from tellapart.explain.leave import leave_explanations
 from tellapart.files import cache_folder, make_folder, write_bytes, write_csv, write_json, write_text
 from tellapart.forecast import after_training, keep_times, plan, timed
@@ -19,20 +18,20 @@ from tellapart.kept_means import means_of
 from tellapart.label_check import with_labels
 from tellapart.models import choice
 from tellapart.models.backbone_file import backbone_onnx
-from tellapart.models.backend import check_backend
 from tellapart.models.choice import Choice
-from tellapart.models.recipes import Recipe, choose_recipes, on_backbones
+from tellapart.models.recipes import Recipe, on_backbones
 from tellapart.models.task import Options
 from tellapart.more_photos import about_more_photos
+from tellapart.opening import check_backbones, check_settings, recipes_named, tell
 from tellapart.photos.audit import Audit, audit
 from tellapart.photos.audit_files import write_audit
 from tellapart.photos.augment import examples
 from tellapart.photos.corrections import keep_table, scan_corrected
 from tellapart.photos.decode import decode
-from tellapart.photos.folds import Folds, check_folds, cut_into_folds
+from tellapart.photos.folds import Folds, cut_into_folds
 from tellapart.photos.pixels import PixelSpec, to_pixels
 from tellapart.photos.scan import Photos
-from tellapart.photos.split import Split, check_share, split
+from tellapart.photos.split import Split, split
 from tellapart.progress import Progress, Silent
 from tellapart.report.figures import augmentation
 from tellapart.report.model_card import FILE as CARD
@@ -44,10 +43,8 @@ from tellapart.run import Run, check_free, claim, keep_apart, settings_of
 from tellapart.settings import settled
 from tellapart.tracking.trackers import trackers
 from tellapart.weights.offline import forbid_network, offline
-from tellapart.words import counted
 
 _EXAMPLE_SIZE = 160
-_WORST = 5  # findings that are told before training; all stand in the report
 
 
 def fit(  # noqa: PLR0913  the one public door names every setting that a user has
@@ -108,15 +105,15 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     if offline():
         forbid_network()
     progress, source, run = progress or Silent(), Path(photos), Path(out)
-    chosen = _recipes(recipes)
+    chosen = recipes_named(recipes)
     tracking = trackers(track, run, progress)
     options = Options(seed, image_size, epochs, None, None, search_time, trials, fast)
-    _check(options, test_share, folds, budget)
+    check_settings(options, test_share, folds, budget)
     keep_apart(source, run)
     transfer, wanted = any(recipe.transfer for recipe in chosen), ",".join(recipe.name for recipe in chosen)
     file, before = Path(weights) if weights else None, settings_of(run) if resume else {}
     asked = choice.read_names(backbone, file) if backbone is not None else None
-    _check_together(asked, folds)
+    check_backbones(asked, folds)
 
     # Before the backbones: a wrong folder should not be told after a download.
     found = scan_corrected(source, corrections, progress)
@@ -139,7 +136,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     claim(run, same if before else {**same, "why": backbones.why if backbones else None}, resume=resume)
     keep_table(run, corrections)
     _write_down(climb, audited, turns or parts)
-    _tell(climb, audited, turns)
+    tell(climb, audited, turns)
 
     given = settings | {"fast": fast, "recipes": wanted, "budget": budget, "search_time": search_time, "trials": trials}
     given |= {"corrections": _absolute(corrections), "track": track}
@@ -195,19 +192,6 @@ def demo(  # noqa: PLR0913  as for `fit`
     return fit(photos, run, recipes=recipes, backbone=backbone, seed=seed, progress=progress, **limits)
 
 
-def _recipes(names: str) -> tuple[Recipe, ...]:
-    """The recipes of these names; what they need is looked for before any photo is."""
-    chosen = choose_recipes(names)
-    if any(recipe.needs_keras for recipe in chosen):
-        try:
-            check_backend()
-        except MissingExtraError as problem:
-            raise UserError(
-                f"{problem}, or what needs none of it: --recipes linear --backbone {choice.BUILT_IN}"
-            ) from None
-    return chosen
-
-
 def _backbones(
     asked: list[str] | None, given: Path | None, options: Options, before: dict[str, Any], progress: Progress
 ) -> Choice | None:
@@ -248,83 +232,6 @@ def _write_down(climb: Climb, audited: Audit, parts: Split | Folds) -> None:
     write_csv(run / "photos.csv", ("path", "class", "sha256"), photos)
     write_csv(run / "split.csv", ("path", "class", "part", "group"), parts.rows())
     write_audit(run, audited, found.root)
-
-
-def _check(options: Options, test_share: float, folds: int | None, budget: float | None) -> None:
-    check_share(test_share)
-    _check_budget(budget, folds)
-    if folds is not None:
-        check_folds(folds)
-    if options.epochs is not None and options.epochs < 1:
-        raise OptionError(f"{options.epochs} epochs. Accepted: 1 or more.")
-    if options.trials < 1 or options.search_time <= 0:
-        raise OptionError(
-            f"{options.trials} trials in {options.search_time} seconds. Accepted: at least one trial and some time."
-        )
-    if options.image_size is not None:
-        PixelSpec(options.image_size)
-    if options.fast:
-        _check_fast(folds)
-
-
-def _check_fast(folds: int | None) -> None:
-    if folds:
-        raise OptionError(
-            "With folds every photo is validated once, and so its features are computed in float32 anyway: --fast "
-            "would save nothing. Next: leave out --fast or --folds"
-        )
-
-
-def _check_budget(budget: float | None, folds: int | None) -> None:
-    if budget is None:
-        return
-    if budget <= 0:
-        raise OptionError(f"A budget of {budget} seconds. Accepted: some time, such as --budget 10m.")
-    if folds:
-        raise OptionError("With folds there is no forecast yet, so that no budget can be kept. Next: leave one out.")
-
-
-def _check_together(asked: list[str] | None, folds: int | None) -> None:
-    if folds and asked == [choice.AUTO]:
-        raise OptionError(
-            "With folds every photo is tested, so that none is left to choose a backbone with. "
-            "Next: name it with --backbone, or leave --folds out."
-        )
-
-
-def _tell(climb: Climb, audited: Audit, turns: Folds | None) -> None:
-    _tell_photos(climb.photos, climb.split, turns, climb.progress)
-    _tell_worst(audited, climb.progress)
-    if climb.schedule:
-        climb.progress.note(climb.schedule.told())
-
-
-def _tell_photos(photos: Photos, parts: Split, turns: Folds | None, progress: Progress) -> None:
-    counts = ", ".join(f"{label} {count}" for label, count in photos.counts.items())
-    progress.note(f"{len(photos.items)} photos: {counts}")
-    if turns:
-        progress.note(f"{len(turns)} folds: in each round one tests, one validates, the others are learned from")
-    else:
-        n_train, n_valid, n_test = len(parts.train), len(parts.valid), len(parts.test)
-        progress.note(f"{n_train} to learn from, {n_valid} to validate, {n_test} set aside for the test")
-    if parts.groups:
-        n_groups = len(set(parts.groups.values()))
-        side = "in one fold" if turns else "on one side of the split"
-        progress.note(f"{n_groups} groups of photos that belong together, each kept {side}")
-    if photos.corrections:
-        n_changed, n_left_out = len(photos.corrections.changed), len(photos.corrections.left_out)
-        progress.note(f"{counted(n_changed, 'label')} corrected, {counted(n_left_out, 'photo')} left out by hand")
-    for item in photos.excluded[:10]:
-        progress.note(f"left out: {item.path} ({item.reason})")
-    if len(photos.excluded) > 10:
-        progress.note(f"and {len(photos.excluded) - 10} more; all are listed in results.json")
-
-
-def _tell_worst(audited: Audit, progress: Progress) -> None:
-    told = ", ".join(counted(n, name) for name, n in audited.counts.items())
-    progress.note(f"Audit: {told}")
-    for finding in audited.findings[:_WORST]:
-        progress.note(f"  {finding.severity}: {finding.what}")
 
 
 def _leave(

@@ -1,7 +1,12 @@
+import sys
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Barrier
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -158,3 +163,34 @@ def test_many_cores_share_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_settings() == Settings(ONNX_RUNTIME, 16, 4, BATCHES[0])
     monkeypatch.setattr(engine, "usable_cores", lambda: 1)
     assert {(one.streams, one.threads) for one in candidates()} == {(1, 1)}
+
+
+def test_first_calls_of_openvino_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two at once never end: its binding sets itself up in the first one (seen in one process of some twenty)."""
+    busy, overlapping = [0], []
+
+    class Request:
+        first = True
+
+        def infer(self, photos: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
+            if self.first:
+                busy[0] += 1
+                overlapping.append(busy[0] > 1)
+                time.sleep(0.05)
+                busy[0] -= 1
+            self.first = False
+            return photos
+
+    compiled = SimpleNamespace(create_infer_request=Request, output=lambda name: name)
+    core = SimpleNamespace(read_model=lambda content: content, compile_model=lambda *_: compiled)
+    monkeypatch.setitem(sys.modules, "openvino", SimpleNamespace(Core=lambda: core))
+    run = engine._openvino(b"", 3, 1, ())
+    together = Barrier(3)
+
+    def twice(number: int) -> list[float]:
+        together.wait()
+        return [float(row) for _ in range(2) for row in run(np.array([number]))]
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(twice, range(3))) == [[0, 0], [1, 1], [2, 2]]
+    assert overlapping == [False] * 3
