@@ -1,6 +1,6 @@
 """From a folder of photos to a trained bottleneck classifier: whole processes of Tellapart beside one of stock Keras.
 
-    python benchmarks/classifier.py PHOTOS WEIGHTS [--size 224] [--pairs 5] [--epochs 50] [--recipes bottleneck]
+    python benchmarks/classifier.py --photos PHOTOS --weights WEIGHTS [--size 224] [--pairs 5] [--recipes bottleneck]
 
 PHOTOS has a folder a class, WEIGHTS is MobileNetV2's file without its dense layers. `tellapart fit` runs with an empty
 cache (the first run) and with a warm one (the second), `stock_bottleneck.py` on the photos of the same split; the page
@@ -65,8 +65,8 @@ def stock(given: argparse.Namespace, photos: Path) -> Any:
 def main() -> None:
     """Time all three in turn."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("weights", type=Path)
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--epochs", type=int, default=50, help="of the stock script")
     parser.add_argument("--recipes", default="bottleneck", help="the last one is scored: bottleneck, or linear")

@@ -1,10 +1,10 @@
 """Predicting: start-up of a process to its first answer, latency of one photo, throughput of many; beside stock Keras.
 
-    python benchmarks/prediction.py RUN PHOTOS [--recipe bottleneck] [--photos 200] [--rounds 50] [--pairs 5]
+    python benchmarks/prediction.py --photos PHOTOS --weights WEIGHTS [--run RUN] [--count 200] [--pairs 5]
 
-RUN is a run folder whose recipe kept its `model.keras`: Tellapart answers with the recipe's `model.onnx`, stock Keras
-(`stock_prediction.py`) with that file, so that both are the same network. PHOTOS is a folder of photos. Every figure is
-measured in processes of their own, which change their order from pair to pair.
+Tellapart answers with the `model.onnx` of a run's `bottleneck`, stock Keras (`stock_prediction.py`) with the
+`model.keras` beside it: the same network. Without RUN one is made first, untimed, of PHOTOS (a folder a class) and
+WEIGHTS (MobileNetV2's). Every figure is measured in processes of their own, in turn.
 """
 
 import argparse
@@ -20,6 +20,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from paired import OURS, STOCK, compare, keep, spread
+
+RECIPE = "bottleneck"
+SCRIPT = Path(__file__).with_name("stock_prediction.py")
 
 
 def measure(model: Path, folder: Path, rounds: int) -> dict[str, Any]:
@@ -66,54 +69,66 @@ def steady(runs: dict[str, Callable[[], Any]], pairs: int) -> dict[str, Any]:
     return told
 
 
+def train(photos: Path, weights: Path, run: Path) -> None:
+    """A run folder with the recipe."""
+    how = ("--recipes", RECIPE, "--backbone", "mobilenet_v2", "--weights", weights, "--image-size", 224, "--json")
+    output_of("-m", "tellapart.cli", "fit", photos, "--out", run, *how)
+
+
+def start_up(folder: Path, photo: Path, pairs: int) -> dict[str, Any]:
+    """Seconds from the start of a process to the end of one that answered one photo."""
+    return compare(
+        {
+            OURS: lambda: output_of("-m", "tellapart.cli", "predict", folder / "model.onnx", photo),
+            STOCK: lambda: output_of(SCRIPT, folder / "model.keras", photo),
+        },
+        pairs=pairs,
+    )
+
+
 def main() -> None:
     """Time both in turn."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("run", type=Path)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--recipe", default="bottleneck")
-    parser.add_argument("--photos", type=int, default=200)
-    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--run", type=Path)
+    parser.add_argument("--count", type=int, default=200, help="how many of the photos")
+    parser.add_argument("--rounds", type=int, default=50, help="how many of them one by one")
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument(
-        "--measure", action="store_true", help="one process of Tellapart; the benchmark calls itself so"
-    )
+    parser.add_argument("--measure", type=Path, help="a model file: one process of ours; the benchmark calls itself so")
     given = parser.parse_args()
     if given.measure:
-        sys.stdout.write(json.dumps(measure(given.run, given.folder, given.rounds)) + "\n")
+        sys.stdout.write(json.dumps(measure(given.measure, given.photos, given.rounds)) + "\n")
         return
-    folder = given.run / "recipes" / given.recipe
-    onnx, saved, stock = folder / "model.onnx", folder / "model.keras", Path(__file__).with_name("stock_prediction.py")
-    photos = sorted(path for path in given.folder.rglob("*.*") if path.is_file())[: given.photos]
+    photos = sorted(path for path in given.photos.rglob("*.*") if path.is_file())
+    photos = photos[:: -(-len(photos) // given.count)]
     with TemporaryDirectory(prefix="tellapart-bench-") as place:
+        if given.run is None:
+            train(given.photos, given.weights, Path(place) / "run")
+        folder = (given.run or Path(place) / "run") / "recipes" / RECIPE
+        links = Path(place) / "photos"
+        links.mkdir()
         for number, photo in enumerate(photos):
-            (Path(place) / f"{number:05d}{photo.suffix}").symlink_to(photo.resolve())
-        started = compare(
-            {
-                OURS: lambda: output_of("-m", "tellapart.cli", "predict", onnx, photos[0]),
-                STOCK: lambda: output_of(stock, saved, photos[0]),
-            },
-            pairs=given.pairs,
-        )
-        several = ("--rounds", given.rounds)
+            (links / f"{number:05d}{photo.suffix}").symlink_to(photo.resolve())
+        started = start_up(folder, photos[0], given.pairs)
+        more = ("--photos", links, "--rounds", given.rounds)
         told = steady(
             {
-                OURS: lambda: json.loads(output_of(__file__, onnx, place, "--measure", *several)),
-                STOCK: lambda: json.loads(output_of(stock, saved, place, *several)),
+                OURS: lambda: json.loads(output_of(__file__, "--measure", folder / "model.onnx", *more)),
+                STOCK: lambda: json.loads(output_of(SCRIPT, folder / "model.keras", links, *more[2:])),
             },
             given.pairs,
         )
-    start_up = started["times_faster"][STOCK]
     keep(
         "prediction",
-        f"Predicting with the {given.recipe} of {given.run.name}: start-up of a process to its first answer, one photo "
-        f"at a time, and {len(photos)} photos; the same network as model.onnx and as model.keras.",
+        "Predicting with MobileNetV2 and a dense head: start-up of a process to its first answer, one photo at a time, "
+        f"and {len(photos)} photos of {given.photos.name}; the same network as model.onnx and as model.keras.",
         {
-            "aim": {"start-up": 5},
+            "aim": {"start-up, times": 5},
             "reached": {
-                "start-up": start_up["median"],
-                "latency": told["latency"]["times_better"]["median"],
-                "throughput": told["photos_per_second"]["times_better"]["median"],
+                "start-up, times": started["times_faster"][STOCK]["median"],
+                "one photo, times": told["latency"]["times_better"]["median"],
+                "photos a second, times": told["photos_per_second"]["times_better"]["median"],
                 "same class": f"{told['same_class']} of {told['photos']}",
             },
             "start_up": started,
