@@ -155,7 +155,7 @@ def _pooled(recipe: Recipe, climb: Climb, entries: Sequence[dict[str, Any]]) -> 
         "valid": asdict(score(valid.labels, valid.probabilities)),
         "test": asdict(scores),
         "seconds": {name: round(sum(entry["seconds"][name] for entry in entries), 3) for name in first["seconds"]},
-        "waiting": round(sum(entry["waiting"] for entry in entries), 3),
+        "waiting": round(sum(entry.get("waiting", 0.0) for entry in entries), 3),
         "peak_rss_mb": max(entry["peak_rss_mb"] for entry in entries),
         "export_difference": max(entry["export_difference"] for entry in entries),
         "calibration": calibration_in_rounds(
