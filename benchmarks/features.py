@@ -2,26 +2,26 @@
 
     python benchmarks/features.py [--photos FOLDER] [--weights FILE] [--sizes 224,128] [--n 128] [--pairs 5]
 
-For each of VGG16 and MobileNetV2 and each size: photos a second from files to features, of Tellapart in float32, of
-Tellapart with --fast, and of stock Keras as tutorials teach it (`image_dataset_from_directory`, `model.predict`); and
-what share of the peak of float32 matrix products, measured in the same run, the network alone reaches. Without FOLDER
-the photos are drawn, without FILE all weights are random. Equal quality: the largest difference between the features of
-both in float32, as a share of the largest feature, and the error of --fast as a share of their spread.
+For each of VGG16 and MobileNetV2 and each size: photos a second, from files to features and of the network alone on
+photos in memory, of Tellapart in float32, of Tellapart with --fast, and of stock Keras as tutorials teach it
+(`image_dataset_from_directory`, `model.predict`); and what share of the peak of float32 matrix products, measured in
+the same run, the network alone reaches. Without FOLDER the photos are drawn, without FILE all weights are random. Equal
+quality: the largest difference between the features of both in float32 of the same pixels, as a share of the largest
+feature; the error of --fast, as a share of the spread; and the accuracy of a linear head on the features of each.
 """
 
 import argparse
 import shutil
-import statistics
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from paired import OURS, STOCK, compare, keep
+from paired import OURS, STOCK, compare, keep, spread
 from PIL import Image
 
 from tellapart.models.backbone_file import POOLED, backbone_onnx
@@ -33,7 +33,8 @@ from tellapart.models.forward import Streams
 from tellapart.models.int8_backbone import int8_backbone
 from tellapart.models.machine_record import measured_peak
 from tellapart.models.networks import pooled
-from tellapart.photos.batches import pixels_of
+from tellapart.models.probe import cross_validated
+from tellapart.photos.batches import label_numbers, pixels_of
 from tellapart.photos.scan import Photos, scan
 
 FAST = "tellapart --fast"
@@ -88,20 +89,20 @@ class Contest:
             content = int8_backbone(content, np.stack(list(self.pictures())[:CALIBRATION]))
         return fast_forward(content, f"{self.source.key} {fast}", self.cache, (POOLED,))
 
-    def stock(self) -> Callable[[], np.ndarray]:
-        """Features as tutorials compute them."""
+    def stock(self) -> tuple[Callable[[], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
+        """Features as tutorials compute them: of the files, and of photos in memory."""
         pretrained = load_pretrained(self.source.backbone, self.source.spec.size, self.source.path)
         maps = pooled(pretrained.network)
         network = photo_to(pretrained, keras.Model(maps.input, maps.output))
         size = self.source.spec.size
 
-        def run() -> np.ndarray:
+        def of_files() -> np.ndarray:
             photos = keras.utils.image_dataset_from_directory(
                 self.photos.root, image_size=(size, size), shuffle=False, verbose=False
             )
             return np.asarray(network.predict(photos, verbose=0))
 
-        return run
+        return of_files, lambda pictures: np.asarray(network.predict(pictures, verbose=0))
 
 
 @contextmanager
@@ -116,52 +117,66 @@ def contest(name: str, size: int, folder: Path, weights: Path | None) -> Iterato
         yield Contest(source_of(backbone, size, weights), scan(folder), Path(place))
 
 
-def peak_share(network: Streams, pictures: Sequence[np.ndarray], name: str, size: int) -> dict[str, float]:
-    """Photos a second of the network alone, and the share of the peak of matrix products, measured before and after."""
-    rates, shares = [], []
-    for _ in range(3):
-        before = measured_peak()
-        start = time.perf_counter()
-        n = sum(1 for _ in network.each(pictures))
-        rates.append(n / (time.perf_counter() - start))
-        peak = max(before, measured_peak())
-        shares.append(rates[-1] * GIGA_OPERATIONS[name] * (size / 224) ** 2 / peak)
-    return {"photos_per_second": round(statistics.median(rates), 2), "of_peak": round(statistics.median(shares), 3)}
+def shares_of_peak(rates: dict[str, float], name: str, size: int, peak: float) -> dict[str, float]:
+    """What share of the peak of matrix products each network alone reaches."""
+    operations = GIGA_OPERATIONS[name] * (size / 224) ** 2
+    return {label: round(rate * operations / peak, 3) for label, rate in rates.items()}
+
+
+def quality(found: dict[str, np.ndarray], labels: np.ndarray) -> dict[str, Any]:
+    """Accuracy of a linear head on the features of each, in cross-validation; and the error of --fast."""
+    deviation = float(found[OURS].std(axis=0).mean())
+    return {
+        "accuracy": {label: round(cross_validated(features, labels), 4) for label, features in found.items()},
+        "error_of_fast": round(float(np.sqrt(np.square(found[FAST] - found[OURS]).mean()) / deviation), 4),
+    }
+
+
+def side_by_side(
+    runs: dict[str, Callable[[], np.ndarray]], n: int, pairs: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Figures of `compare` with photos a second and times stock Keras; and what was found."""
+    told = compare(runs, pairs=pairs)
+    found, seconds = told.pop("found"), told["seconds"]
+    times = {
+        label: spread([theirs / own for own, theirs in zip(seconds[label]["all"], seconds[STOCK]["all"], strict=True)])
+        for label in (OURS, FAST)
+    }
+    rates = {label: round(n / one["median"], 1) for label, one in seconds.items()}
+    return {"seconds": seconds, "photos_per_second": rates, "times_stock": times}, found
 
 
 def measured(name: str, size: int, folder: Path, weights: Path | None, pairs: int) -> dict[str, Any]:
     """The figures of one backbone at one size."""
     with contest(name, size, folder, weights) as held:
         networks = {OURS: held.network(fast=False), FAST: held.network(fast=True)}
-        stock = held.stock()
-        runs: dict[str, Callable[[], np.ndarray]] = {
-            label: (lambda network=network: np.stack(list(network.each(held.pictures()))))
-            for label, network in networks.items()
+        of_files, of_pictures = held.stock()
+        pictures, n = np.stack(list(held.pictures())), len(held.photos.items)
+        files: dict[str, Callable[[], np.ndarray]] = {
+            label: partial(lambda one: np.stack(list(one.each(held.pictures()))), one)
+            for label, one in networks.items()
         }
-        told = compare({**runs, STOCK: stock}, pairs=pairs)
-        found, n = told.pop("found"), len(held.photos.items)
-        alone = {
-            label: peak_share(network, list(held.pictures())[:64], name, size) for label, network in networks.items()
-        }
-    spread = float(found[OURS].std(axis=0).mean())
-    fast_ahead = [
-        round(theirs / own, 2)
-        for own, theirs in zip(told["seconds"][FAST]["all"], told["seconds"][STOCK]["all"], strict=True)
-    ]
-    ratios = {OURS: told["times_faster"][STOCK]["median"], FAST: statistics.median(fast_ahead)}
+        whole, found = side_by_side({**files, STOCK: of_files}, n, pairs)
+        memory = {label: partial(one, pictures) for label, one in networks.items()}
+        before = measured_peak()
+        alone, same = side_by_side({**memory, STOCK: partial(of_pictures, pictures)}, n, pairs)
+        peak = max(before, measured_peak())
+        labels = label_numbers(held.photos.items, held.photos.classes)
+    shares = shares_of_peak(alone["photos_per_second"], name, size, peak)
+    difference = float(np.abs(same[OURS] - same[STOCK]).max() / np.abs(same[STOCK]).max())
     return {
-        **told,
         "backbone": name,
         "size": size,
         "photos": n,
-        "photos_per_second": {label: round(n / one["median"], 1) for label, one in told["seconds"].items()},
-        "times_stock": ratios,
-        "network_alone": alone,
-        "largest_difference_to_keras": float(np.abs(found[OURS] - found[STOCK]).max() / np.abs(found[STOCK]).max()),
-        "error_of_fast": float(np.sqrt(np.square(found[FAST] - found[OURS]).mean()) / spread),
+        "files_to_features": whole,
+        "network_alone": {**alone, "matrix_peak": round(peak, 1), "share_of_peak": shares},
+        "largest_difference_to_keras_on_the_same_pixels": difference,
+        **quality(found, labels),
         "aim": {label: AIMS[name, label] for label in (OURS, FAST) if (name, label) in AIMS}
         | ({"of_peak": SHARE_OF_PEAK[name]} if name in SHARE_OF_PEAK else {}),
-        "reached": {label: round(ratio, 2) for label, ratio in ratios.items()} | {"of_peak": alone[OURS]["of_peak"]},
+        "reached": {label: alone["times_stock"][label]["median"] for label in (OURS, FAST)}
+        | {"of_peak": shares[OURS]}
+        | {f"{label}, with decoding": whole["times_stock"][label]["median"] for label in (OURS, FAST)},
     }
 
 

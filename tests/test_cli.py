@@ -94,6 +94,7 @@ def test_bad_photos_are_one_line_and_status_2(
         (["--weights", "nowhere.h5"], "There is no weights file"),
         (["--budget", "soon"], "90s, 5m, 1h"),
         (["--fast", "--folds", "3"], "leave out --fast or --folds"),
+        (["--search-time", "soon"], "90s, 5m, 1h"),
         (["--test-share", "0.9"], "0.05 to 0.5"),
     ],
 )

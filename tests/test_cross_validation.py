@@ -32,7 +32,7 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Climb, Folds, dic
     place = tmp_path_factory.mktemp("folds")
     photos = scan(draw_shapes(place / "photos", per_class=12))
     folds = cut_into_folds(photos, Duplicates((), ()), n_folds=3)
-    options = Options(seed=0, image_size=32, epochs=6, budget=40.0)
+    options = Options(seed=0, image_size=32, epochs=6, search_time=40.0)
     climb = Climb(photos, folds.whole(), options, place / "run", place / "cache", Silent())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tellapart.evaluation.calibration.FEWEST", 5)
@@ -123,7 +123,7 @@ def test_what_is_done_is_not_done_again(climbed: Any, monkeypatch: pytest.Monkey
 def test_a_round_gets_its_share_of_the_time_and_a_folder_of_its_own(climbed: Any) -> None:
     climb, folds, _, _ = climbed
     shared = cross_validation._sharing(climb, folds, 2)
-    assert shared.options.budget == 10.0
+    assert shared.options.search_time == 10.0
     assert shared.run == climb.run / "folds" / "2"
     task = shared.task(RECIPES["baseline"])
     assert {photo.path for photo in task.together} == {photo.path for photo in climb.photos.items}

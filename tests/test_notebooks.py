@@ -18,7 +18,7 @@ NOTEBOOKS = [REPOSITORY / "docs" / name for name in ("furniture.ipynb", "food.ip
 TINY = """
 SIZE, BATCH, EPOCHS, WEIGHTS, BACKBONE = 32, 16, 1, None, "pocket"
 GRID = {"dropout": (0.3,), "rate": (1e-3,)}
-TELLAPART = {"image_size": 32, "epochs": 1, "trials": 1, "budget": 60}
+TELLAPART = {"image_size": 32, "epochs": 1, "trials": 1, "search_time": 60}
 """
 
 

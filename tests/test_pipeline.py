@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from as_user import Notes
 from ladder_set import draw_shapes, random_weights
 from tellapart.errors import OptionError, PhotosError, RunFolderError, UnknownNameError, WeightsError
 from tellapart.explain import leave
-from tellapart.files import read_csv
+from tellapart.files import cache_folder, read_csv
 from tellapart.models import weights
 from tellapart.models.pocket import FILE
 from tellapart.models.recipes import Recipe, fit_recipe
 from tellapart.models.task import Fitted, Task
 from tellapart.report.page import write_report
+from tellapart.reproduction import arguments_of
+from tellapart.times import Cost, key_of, read_times, remember
 from vgg16_file import write_vgg16
 
 pytestmark = pytest.mark.slow
@@ -53,7 +56,7 @@ def climb(place: Path, out: Path, **settings: Any) -> ta.Run:
         "image_size": 64,
         "epochs": 3,
         "trials": 3,
-        "budget": 60.0,
+        "search_time": 60.0,
     }
     return ta.fit(place / "photos", out, **{**given, **settings})
 
@@ -389,7 +392,7 @@ from tellapart.progress import Silent
 class Told(Silent):
     def note(self, text):
         print(text)
-pipeline.demo({str(place)!r}, photos_per_class=8, budget=1.0, progress=Told())
+pipeline.demo({str(place)!r}, photos_per_class=8, search_time=1.0, progress=Told())
 """
     names = ("PATH", "HOME", "TELLAPART_CACHE", "KERAS_BACKEND", "LD_LIBRARY_PATH")
     environment = {name: os.environ[name] for name in names if name in os.environ}
@@ -449,3 +452,40 @@ def test_real_photos_and_real_weights(shared: Path, tmp_path: Path) -> None:
     )
     assert run.recipe("bottleneck").results["test"]["accuracy"] >= 0.8
     assert json.loads((run.folder / "results.json").read_text(encoding="utf-8")) == run.results
+
+
+@pytest.mark.slow
+def test_a_budget_leaves_out_what_does_not_fit_and_says_so(tmp_path: Path) -> None:
+    photos = draw_shapes(tmp_path / "photos", per_class=8)
+    after = dict.fromkeys(("map", "heatmaps", "inside", "report"), Cost(0, 0, 0, 2.0, 1))
+    steps = {
+        "majority": Cost(0, 0, 0, 0.01, 1),
+        "baseline": Cost(0, 0.01, 5, 0.05, 1),
+        "deeper": Cost(0, 50, 5, 0.05, 1),
+    }
+    kept = {key_of(name, None, 32): cost for name, cost in steps.items()}
+    remember(cache_folder(), {**kept, **after, "more": Cost(0, 0, 0, 1000.0, 1)})
+    given: dict[str, Any] = {"recipes": "majority,baseline,deeper", "image_size": 32, "epochs": 2}
+    with pytest.raises(OptionError, match="too short for any step"):
+        ta.fit(photos, tmp_path / "run", budget=3.0, **given)
+    assert not (tmp_path / "run").exists()
+    remember(cache_folder(), {"more": Cost(0, 0, 0, 0.0, 1)})  # that makes 500 s of it
+    started = time.perf_counter()
+    run = ta.fit(photos, tmp_path / "run", budget=900.0, **given)
+    took = time.perf_counter() - started
+    told = run.results["forecast"]
+    assert [entry["name"] for entry in run.results["recipes"]] == ["majority", "baseline"]
+    assert told["left_out"] == ["deeper"]
+    assert any("deeper was left out: it takes" in note for note in run.results["notes"])
+    assert told["took"] == pytest.approx(took, abs=2)
+    assert took < 990
+    assert "deeper was left out" in (run.folder / "report.html").read_text(encoding="utf-8")
+    assert read_times(cache_folder())[key_of("baseline", None, 32)].runs == 2
+    assert arguments_of(run)["recipes"] == "majority,baseline"
+
+
+def test_a_budget_with_folds_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="With folds there is no forecast"):
+        ta.fit(tmp_path, tmp_path / "run", folds=3, budget=100.0)
+    with pytest.raises(OptionError, match="--budget 10m"):
+        ta.fit(tmp_path, tmp_path / "run", budget=0.0)

@@ -54,7 +54,7 @@ def test_a_search_is_made_again_by_the_number_of_its_trials(tmp_path: Path) -> N
     assert again.verdict == SAME
     assert len(read_csv(Path(again.again) / "recipes" / "tuned" / "trials.csv")) == 3
     settings = ta.Run(Path(again.again)).results["settings"]
-    assert settings["budget"] > 100_000
+    assert settings["search_time"] > 100_000
 
 
 @pytest.mark.slow
@@ -99,7 +99,7 @@ def test_what_fit_is_given(first: ta.Run, tmp_path: Path) -> None:
     changed = arguments_of(copied(first, tmp_path / "other", change))
     assert changed["weights"] is None
     assert changed["trials"] == 7
-    assert changed["budget"] > 100_000
+    assert changed["search_time"] > 100_000
     assert "from_the_future" not in changed
 
 

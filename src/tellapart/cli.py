@@ -58,7 +58,10 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
     epochs: Annotated[int | None, typer.Option(help="A ceiling for every recipe.")] = None,
-    budget: Annotated[str, typer.Option(help="Time for the search of `tuned`: 90s, 5m, 1h.")] = "5m",
+    budget: Annotated[
+        str | None, typer.Option(help="Time for the whole run, such as 10m; without it, no limit.")
+    ] = None,
+    search_time: Annotated[str, typer.Option(help="Time for the search of `tuned`: 90s, 5m, 1h.")] = "5m",
     trials: Annotated[int, typer.Option(help="Trials of that search, at most.")] = 30,
     fast: Annotated[bool, typer.Option("--fast", help="Features of training photos in 8 bits: twice as fast.")] = False,
     corrections: Annotated[Path | None, typer.Option(help="A table of corrected labels: audit --apply.")] = None,
@@ -70,7 +73,7 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
     """Climb the ladder on a folder of photos: train, compare, choose, export."""
     if no_network:
         forbid_network()
-    seconds = read_duration(budget)
+    seconds, searching = read_duration(budget) if budget else None, read_duration(search_time)
     from tellapart.console import Terminal, heed_interrupts
     from tellapart.pipeline import fit as fit_run
 
@@ -87,6 +90,7 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
         seed=seed,
         epochs=epochs,
         budget=seconds,
+        search_time=searching,
         trials=trials,
         fast=fast,
         corrections=corrections,
@@ -175,13 +179,14 @@ def demo(  # noqa: PLR0913, PLR0917  one parameter a flag
     backbone: Annotated[str, typer.Option(help="For the transfer steps; pocket is built in.")] = "pocket",
     seed: Annotated[int, typer.Option(help="Another seed, another furniture set.")] = 0,
     photos_per_class: Annotated[int, typer.Option(help="How many photos of each class are drawn.")] = 60,
-    budget: Annotated[str, typer.Option(help="Time for the search of `tuned`.")] = "60s",
+    budget: Annotated[str | None, typer.Option(help="Time for the whole run, such as 10m.")] = None,
+    search_time: Annotated[str, typer.Option(help="Time for the search of `tuned`.")] = "60s",
     no_network: Offline = False,
 ) -> None:
     """Draw a furniture set on the spot and climb the whole ladder on it."""
     if no_network:
         forbid_network()
-    seconds = read_duration(budget)
+    seconds, searching = read_duration(budget) if budget else None, read_duration(search_time)
     from tellapart.console import Terminal, heed_interrupts
     from tellapart.pipeline import demo as run_demo
 
@@ -193,6 +198,7 @@ def demo(  # noqa: PLR0913, PLR0917  one parameter a flag
         seed=seed,
         photos_per_class=photos_per_class,
         budget=seconds,
+        search_time=searching,
         progress=Terminal(),
     )
     _print_run(run, as_json=False)

@@ -31,6 +31,7 @@ from tellapart.photos.batches import label_numbers
 from tellapart.photos.scan import Photo, Photos
 from tellapart.photos.split import Split
 from tellapart.progress import Progress
+from tellapart.schedule import Schedule
 
 _HISTORY = ("epoch", "loss", "accuracy", "valid_loss", "valid_accuracy", "seconds", "learning_rate")
 _DONE = "recipe.json"
@@ -49,6 +50,7 @@ class Climb:
         progress: Where to tell how far it is.
         choice: The backbones; None where no step needs one.
         rounds: How many rounds share their photos; what is computed of a photo serves all of them.
+        schedule: How long the steps may take; None sets no limit.
         listener: Told the entry of each recipe that is finished, all its rounds included.
     """
 
@@ -60,6 +62,7 @@ class Climb:
     progress: Progress
     choice: Choice | None = None
     rounds: int = 1
+    schedule: Schedule | None = None
     listener: Callable[[Mapping[str, Any]], object] = lambda entry: entry
 
     def folder(self, recipe: Recipe) -> Path:

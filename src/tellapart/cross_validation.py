@@ -131,7 +131,7 @@ def _sharing(climb: Climb, folds: Folds, number: int | None = None) -> Climb:
         climb,
         split=folds.round(number) if number else folds.whole(),
         run=climb.run / "folds" / (str(number) if number else "final"),
-        options=replace(climb.options, budget=climb.options.budget / (len(folds) + 1)),
+        options=replace(climb.options, search_time=climb.options.search_time / (len(folds) + 1)),
         rounds=len(folds),
     )
 

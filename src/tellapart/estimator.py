@@ -125,7 +125,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             given = Path(self.weights) if self.weights is not None else None
             chosen = resolve([self.backbone] if self.backbone else None, given, Silent())
             backbone, path = chosen.backbones[0], chosen.weights[chosen.names[0]]
-        options = Options(self.seed, self.image_size, self.epochs, backbone, path, self.budget)
+        options = Options(self.seed, self.image_size, self.epochs, backbone, path, search_time=self.budget)
         train, valid = split_for_training(photos, seed=self.seed)
         with TemporaryDirectory(prefix="tellapart-") as folder:
             place = Path(folder) / "recipes" / recipe.name

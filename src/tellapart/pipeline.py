@@ -1,6 +1,8 @@
 """The main path: photos in, a run folder out. It reads like the README."""
 
 import shutil
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -9,27 +11,27 @@ from typing import Any
 from tellapart.climb import Climb
 from tellapart.cross_validation import climb_in_folds
 from tellapart.demo.furniture_set import draw_furniture
-from tellapart.errors import MissingExtraError, OptionError, UserError
 from tellapart.explain.leave import leave_explanations
 from tellapart.files import cache_folder, make_folder, write_bytes, write_csv, write_json, write_text
+from tellapart.forecast import after_training, keep_times, plan, timed
 from tellapart.kept_means import means_of
 from tellapart.label_check import with_labels
 from tellapart.models import choice
 from tellapart.models.backbone_file import backbone_onnx
-from tellapart.models.backend import check_backend
 from tellapart.models.choice import Choice
-from tellapart.models.recipes import Recipe, choose_recipes, on_backbones
+from tellapart.models.recipes import Recipe, on_backbones
 from tellapart.models.task import Options
 from tellapart.more_photos import about_more_photos
+from tellapart.opening import check_backbones, check_settings, recipes_named, tell
 from tellapart.photos.audit import Audit, audit
 from tellapart.photos.audit_files import write_audit
 from tellapart.photos.augment import examples
 from tellapart.photos.corrections import keep_table, scan_corrected
 from tellapart.photos.decode import decode
-from tellapart.photos.folds import Folds, check_folds, cut_into_folds
+from tellapart.photos.folds import Folds, cut_into_folds
 from tellapart.photos.pixels import PixelSpec, to_pixels
 from tellapart.photos.scan import Photos
-from tellapart.photos.split import Split, check_share, split
+from tellapart.photos.split import Split, split
 from tellapart.progress import Progress, Silent
 from tellapart.report.figures import augmentation
 from tellapart.report.model_card import FILE as CARD
@@ -41,10 +43,8 @@ from tellapart.run import Run, check_free, claim, keep_apart, settings_of
 from tellapart.settings import settled
 from tellapart.tracking.trackers import trackers
 from tellapart.weights.offline import forbid_network, offline
-from tellapart.words import counted
 
 _EXAMPLE_SIZE = 160
-_WORST = 5  # findings that are told before training; all stand in the report
 
 
 def fit(  # noqa: PLR0913  the one public door names every setting that a user has
@@ -59,7 +59,8 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     folds: int | None = None,
     seed: int = 0,
     epochs: int | None = None,
-    budget: float = 300.0,
+    budget: float | None = None,
+    search_time: float = 300.0,
     trials: int = 30,
     fast: bool = False,
     corrections: str | PathLike[str] | None = None,
@@ -84,7 +85,9 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
             and scored on all photos.
         seed: Fixes split, weights, order, augmentation and search.
         epochs: A ceiling for every recipe.
-        budget: Seconds that the search of `tuned` may take.
+        budget: Seconds for the whole run, kept within 10 %; None sets no limit. With a budget it depends on the
+            clock which steps are cut short or left out; `forecast` and `notes` of results.json name them.
+        search_time: Seconds that the search of `tuned` may take.
         trials: How many trials that search may make.
         fast: Compute the features of training photos in 8 bits, which is about twice as fast; what is validated,
             tested and handed over stays in float32.
@@ -98,26 +101,26 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     Raises:
         UserError: Something that the user can mend; the message says how.
     """
+    start = time.perf_counter()
     if offline():
         forbid_network()
-    progress = progress or Silent()
-    source, run = Path(photos), Path(out)
-    chosen = _recipes(recipes)
+    progress, source, run = progress or Silent(), Path(photos), Path(out)
+    chosen = recipes_named(recipes)
     tracking = trackers(track, run, progress)
-    options = Options(seed, image_size, epochs, None, None, budget, trials, fast)
-    _check(options, test_share, folds)
+    options = Options(seed, image_size, epochs, None, None, search_time, trials, fast)
+    check_settings(options, test_share, folds, budget)
     keep_apart(source, run)
     transfer, wanted = any(recipe.transfer for recipe in chosen), ",".join(recipe.name for recipe in chosen)
-    file = Path(weights) if weights else None
-    before = settings_of(run) if resume else {}
+    file, before = Path(weights) if weights else None, settings_of(run) if resume else {}
     asked = choice.read_names(backbone, file) if backbone is not None else None
-    _check_together(asked, folds)
+    check_backbones(asked, folds)
 
     # Before the backbones: a wrong folder should not be told after a download.
     found = scan_corrected(source, corrections, progress)
     backbones = _backbones(asked, file, options, before, progress) if transfer else None
-    audited = audit(found, progress, test_share=1.0 if folds else test_share)
-    audited = with_labels(audited, found, cache_folder(), progress)
+    audited = with_labels(
+        audit(found, progress, test_share=1.0 if folds else test_share), found, cache_folder(), progress
+    )
     turns = cut_into_folds(found, audited.duplicates, n_folds=folds, seed=seed) if folds else None
     parts = turns.whole() if turns else split(found, test_share=test_share, seed=seed, duplicates=audited.duplicates)
     if transfer and backbones is None:
@@ -127,28 +130,22 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     settings = {"seed": seed, "test_share": test_share, "folds": folds, "image_size": image_size, "epochs": epochs}
     # None, as runs of earlier versions have none, and go on.
     same = {**settings, "fast": fast or None, **_fixed(found, turns or parts, backbones)}
+    climb = Climb(found, parts, options, run, cache_folder(), progress, backbones, listener=tracking.recipe)
+    climb = climb if turns else replace(climb, schedule=plan(climb, chosen, budget, start))
     # The reason is kept for a run that goes on; it may well differ then, and need not be the same.
     claim(run, same if before else {**same, "why": backbones.why if backbones else None}, resume=resume)
-    _write_down(run, found, audited, turns or parts)
     keep_table(run, corrections)
-    _tell(found, parts, turns, progress)
-    _tell_worst(audited, progress)
+    _write_down(climb, audited, turns or parts)
+    tell(climb, audited, turns)
 
-    table = str(Path(corrections).resolve()) if corrections is not None else None
-    given = {
-        **settings,
-        "fast": fast,
-        "recipes": wanted,
-        "budget": budget,
-        "trials": trials,
-        "corrections": table,
-        "track": track,
-    }
-    climb = Climb(found, parts, options, run, cache_folder(), progress, backbones, listener=tracking.recipe)
+    given = settings | {"fast": fast, "recipes": wanted, "budget": budget, "search_time": search_time, "trials": trials}
+    given |= {"corrections": _absolute(corrections), "track": track}
     with tracking.begin({**given, "backbone": same["backbone"]}):
         results, model = climb_in_folds(chosen, climb, turns) if turns else climb_once(chosen, climb)
-    results |= {**about_more_photos(climb), "settings": settled(source, file, backbones, given)}
-    _leave(climb, results, model)
+    fits = climb.schedule.fitting(after_training(climb.cache)) if climb.schedule else _always
+    spent = {"more": timed(lambda: results.update(about_more_photos(climb)))} if fits("more") else {}
+    results["settings"] = settled(source, file, backbones, given)
+    _leave(climb, results, model, (chosen, fits, spent))
     tracking.finish(results)
     return Run(run)
 
@@ -160,7 +157,8 @@ def demo(  # noqa: PLR0913  as for `fit`
     recipes: str = "all",
     backbone: str = choice.BUILT_IN,
     seed: int = 0,
-    budget: float = 60.0,
+    budget: float | None = None,
+    search_time: float = 60.0,
     progress: Progress | None = None,
 ) -> Run:
     """Draw a furniture set beside the run folder and climb the ladder on it.
@@ -171,7 +169,8 @@ def demo(  # noqa: PLR0913  as for `fit`
         recipes: `all`, or names with commas.
         backbone: For the transfer recipes; the built-in one needs no network.
         seed: Another seed, another set.
-        budget: Seconds that the search of `tuned` may take.
+        budget: Seconds for the whole run, after the photos are drawn; None sets no limit.
+        search_time: Seconds that the search of `tuned` may take.
         progress: Where to tell how far it is; silent without.
     """
     progress = progress or Silent()
@@ -189,20 +188,8 @@ def demo(  # noqa: PLR0913  as for `fit`
         progress.note(f"Drew {photos_per_class} photos of each class into {photos}")
     if backbone == choice.BUILT_IN:
         progress.note(f"Backbone: {backbone}, which is built in. {choice.for_the_default()}")
-    return fit(photos, run, recipes=recipes, backbone=backbone, seed=seed, budget=budget, progress=progress)
-
-
-def _recipes(names: str) -> tuple[Recipe, ...]:
-    """The recipes of these names; what they need is looked for before any photo is."""
-    chosen = choose_recipes(names)
-    if any(recipe.needs_keras for recipe in chosen):
-        try:
-            check_backend()
-        except MissingExtraError as problem:
-            raise UserError(
-                f"{problem}, or what needs none of it: --recipes linear --backbone {choice.BUILT_IN}"
-            ) from None
-    return chosen
+    limits: dict[str, Any] = {"budget": budget, "search_time": search_time}
+    return fit(photos, run, recipes=recipes, backbone=backbone, seed=seed, progress=progress, **limits)
 
 
 def _backbones(
@@ -224,6 +211,10 @@ def _backbones(
     return chosen
 
 
+def _absolute(path: str | PathLike[str] | None) -> str | None:
+    return None if path is None else str(Path(path).resolve())
+
+
 def _fixed(found: Photos, parts: Split | Folds, backbones: Choice | None) -> dict[str, Any]:
     """What must be the same when a run goes on, beside the settings."""
     return {
@@ -234,83 +225,50 @@ def _fixed(found: Photos, parts: Split | Folds, backbones: Choice | None) -> dic
     }
 
 
-def _write_down(run: Path, found: Photos, audited: Audit, parts: Split | Folds) -> None:
+def _write_down(climb: Climb, audited: Audit, parts: Split | Folds) -> None:
     """What is known of the photos before anything is trained."""
+    run, found = climb.run, climb.photos
     photos = ((photo.path, photo.label, photo.content) for photo in found.items)
     write_csv(run / "photos.csv", ("path", "class", "sha256"), photos)
     write_csv(run / "split.csv", ("path", "class", "part", "group"), parts.rows())
     write_audit(run, audited, found.root)
 
 
-def _check(options: Options, test_share: float, folds: int | None) -> None:
-    check_share(test_share)
-    if folds is not None:
-        check_folds(folds)
-    if options.epochs is not None and options.epochs < 1:
-        raise OptionError(f"{options.epochs} epochs. Accepted: 1 or more.")
-    if options.trials < 1 or options.budget <= 0:
-        raise OptionError(
-            f"{options.trials} trials in {options.budget} seconds. Accepted: at least one trial and some time."
-        )
-    if options.image_size is not None:
-        PixelSpec(options.image_size)
-    if options.fast:
-        _check_fast(folds)
+def _leave(
+    climb: Climb,
+    results: dict[str, Any],
+    model: Path,
+    told: tuple[Sequence[Recipe], Callable[[str], bool], dict[str, float]],
+) -> None:
+    """Write what the whole run leaves; results.json comes last.
 
-
-def _check_fast(folds: int | None) -> None:
-    if folds:
-        raise OptionError(
-            "With folds every photo is validated once, and so its features are computed in float32 anyway: --fast "
-            "would save nothing. Next: leave out --fast or --folds"
-        )
-
-
-def _check_together(asked: list[str] | None, folds: int | None) -> None:
-    if folds and asked == [choice.AUTO]:
-        raise OptionError(
-            "With folds every photo is tested, so that none is left to choose a backbone with. "
-            "Next: name it with --backbone, or leave --folds out."
-        )
-
-
-def _tell(photos: Photos, parts: Split, turns: Folds | None, progress: Progress) -> None:
-    counts = ", ".join(f"{label} {count}" for label, count in photos.counts.items())
-    progress.note(f"{len(photos.items)} photos: {counts}")
-    if turns:
-        progress.note(f"{len(turns)} folds: in each round one tests, one validates, the others are learned from")
-    else:
-        n_train, n_valid, n_test = len(parts.train), len(parts.valid), len(parts.test)
-        progress.note(f"{n_train} to learn from, {n_valid} to validate, {n_test} set aside for the test")
-    if parts.groups:
-        n_groups = len(set(parts.groups.values()))
-        side = "in one fold" if turns else "on one side of the split"
-        progress.note(f"{n_groups} groups of photos that belong together, each kept {side}")
-    if photos.corrections:
-        n_changed, n_left_out = len(photos.corrections.changed), len(photos.corrections.left_out)
-        progress.note(f"{counted(n_changed, 'label')} corrected, {counted(n_left_out, 'photo')} left out by hand")
-    for item in photos.excluded[:10]:
-        progress.note(f"left out: {item.path} ({item.reason})")
-    if len(photos.excluded) > 10:
-        progress.note(f"and {len(photos.excluded) - 10} more; all are listed in results.json")
-
-
-def _tell_worst(audited: Audit, progress: Progress) -> None:
-    told = ", ".join(counted(n, name) for name, n in audited.counts.items())
-    progress.note(f"Audit: {told}")
-    for finding in audited.findings[:_WORST]:
-        progress.note(f"  {finding.severity}: {finding.what}")
-
-
-def _leave(climb: Climb, results: dict[str, Any], model: Path) -> None:
-    """Write what the whole run leaves; results.json comes last."""
+    Args:
+        climb: The run.
+        results: What results.json will hold.
+        model: The file of the chosen recipe.
+        told: The recipes that were asked for, what tells whether a picture still fits, and the seconds of what
+            came after training.
+    """
+    chosen, fits, spent = told
     best = next(entry for entry in results["recipes"] if entry["name"] == results["best"]["recipe"])
     _draw_augmentation(climb)
     write_bytes(climb.run / "model.onnx", model.read_bytes())
-    leave_explanations(climb.run, results, climb.progress, means_of(climb, best))
-    write_report(climb.run, results)
+    spent |= leave_explanations(climb.run, results, climb.progress, means_of(climb, best), fits)
+    schedule = climb.schedule
+    if schedule:
+        results["notes"] += schedule.unexplained
+        results["forecast"] = schedule.as_json(after_training(climb.cache)["report"])
+    spent["report"] = timed(lambda: write_report(climb.run, results))
     write_text(climb.run / CARD, model_card(climb.run, results, best))
+    if schedule:
+        keep_times(climb, chosen, results, spent)
+        results["forecast"] = schedule.as_json()
+        climb.progress.note(schedule.told_after())
     write_json(climb.run / "results.json", results)
+
+
+def _always(_: str) -> bool:
+    return True
 
 
 def _draw_augmentation(climb: Climb) -> None:

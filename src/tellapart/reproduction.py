@@ -149,12 +149,19 @@ def arguments_of(run: Run) -> dict[str, Any]:
         "out",
         "resume",
         "progress",
-        "track",
-    }  # no tracker shapes a run
+        "track",  # no tracker shapes a run
+        "budget",  # what it cut is not cut at the same epoch twice
+    }
     arguments = {name: value for name, value in settings.items() if name in known}
+    # Before there was a limit for the whole run, `budget` was the time of the search.
+    if "search_time" not in settings and settings.get("budget") is not None:
+        arguments["search_time"] = settings["budget"]
+    left_out = set(run.results.get("forecast", {}).get("left_out", []))
+    if left_out:
+        arguments["recipes"] = ",".join(name for name in settings["recipes"].split(",") if name not in left_out)
     made = _searches(run, "trials")
     if made:
-        arguments |= {"trials": max(made), "budget": _AMPLE}
+        arguments |= {"trials": max(made), "search_time": _AMPLE}
     if run.results["photos"].get("corrections"):
         arguments["corrections"] = run.folder / CORRECTIONS
     if arguments.get("weights") and not Path(arguments["weights"]).is_file():
@@ -228,6 +235,8 @@ def _reasons(found: Reproduction, first: Run) -> list[str]:
         reasons.append(
             "the time budget ended the search of `tuned` after other numbers of trials in each round: tuned may differ"
         )
+    if first.results.get("forecast", {}).get("cut"):
+        reasons.append("the budget ended training by the clock, which no second run does at the same epoch")
     if any(_searches(first, "trials_cut_off")):
         reasons.append(
             "the time budget cut a trial of `tuned` off in the middle of its training, and no second run ends it at "

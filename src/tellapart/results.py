@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from tellapart.answer_tables import TEST, VALID, read_answers
-from tellapart.climb import Climb, climb_step
+from tellapart.climb import Climb
 from tellapart.evaluation.comparison import Comparison, Marks, compare_all, marks
 from tellapart.evaluation.intervals import group_numbers
 from tellapart.evaluation.lessons import Step, lesson
 from tellapart.evaluation.metrics import Score, TestScore
 from tellapart.evaluation.selection import choose
+from tellapart.forecast import climb_in_time
 from tellapart.machine import processor, usable_cores
 from tellapart.models.choice import Choice
 from tellapart.models.recipes import Recipe
@@ -41,11 +42,15 @@ def climb_once(recipes: Sequence[Recipe], climb: Climb) -> tuple[dict[str, Any],
     Returns:
         What results.json holds, and the model file of the chosen recipe.
     """
-    entries = []
+    entries, climbed = [], []
     for recipe in recipes:
-        entries.append(climb_step(recipe, climb))
-        climb.listener(entries[-1])
-    results = put_together(climb, recipes, entries)
+        entry = climb_in_time(recipe, climb)
+        if entry is not None:
+            climbed.append(recipe)
+            entries.append(entry)
+            climb.listener(entry)
+    results = put_together(climb, climbed, entries)
+    results["notes"] += list(climb.schedule.left_out.values()) if climb.schedule else []
     return results, climb.run / "recipes" / results["best"]["recipe"] / "model.onnx"
 
 

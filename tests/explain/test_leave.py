@@ -64,3 +64,21 @@ def test_every_part_writes_the_files_of_its_name(tmp_path: Path, monkeypatch: py
     leave.leave_explanations(run, results, Notes())
     stems = {file.stem for file in (run / "explanations").iterdir()}
     assert stems == set(leave.PARTS)
+
+
+def test_a_part_for_which_there_is_no_time_is_left_out_and_the_others_are_timed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leave, "PARTS", {"map": ("the map", _written), "heatmaps": ("the heat maps", _written)})
+    took = leave.leave_explanations(tmp_path, {}, Notes(), None, lambda stem: stem == "heatmaps")
+    assert list(took) == ["heatmaps"]
+    assert took["heatmaps"] >= 0
+
+
+def test_the_map_is_given_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr(leave, "PARTS", {"map": ("the map", lambda *told: given.append(told[3:]))})
+    pooled = lambda paths: None  # noqa: ARG005, E731
+    leave.leave_explanations(tmp_path, {}, Notes(), pooled)
+    leave.leave_explanations(tmp_path, {}, Notes())
+    assert given == [(pooled,), ()]

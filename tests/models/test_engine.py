@@ -34,7 +34,7 @@ PHOTOS = np.random.default_rng(0).integers(0, 256, (21, 24, 24, 3), dtype=np.uin
 def rates(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[tuple[str, int, int], float]], list[int]]:
     """Let candidates reach given photos a second, by engine, streams and batch; all others reach 100."""
 
-    def be(told: dict[tuple[str, int, int], float], seconds: float = 0.1) -> list[int]:
+    def be(told: dict[tuple[str, int, int], float], seconds: float = 0.01) -> list[int]:
         turns: list[int] = []
         open_one = engine._opener
 
@@ -139,10 +139,23 @@ def test_the_fastest_is_taken_where_it_is(rates: Callable[..., list[int]]) -> No
     assert choose() == Settings(OPENVINO, 4, 1, BATCHES[0])
 
 
+def test_what_is_ahead_in_one_round_alone_is_not_taken(
+    rates: Callable[..., list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates({})
+    reached = iter([100.0, 300.0] * 2 + [100.0, 90.0])
+    monkeypatch.setattr(engine, "candidates", lambda: [default_settings(), Settings(ONNX_RUNTIME, 4, 1, 32)])
+    told = engine._rate
+    monkeypatch.setattr(
+        engine, "_rate", lambda run, photo, *, turn=1.0: (next(reached), 0.1) if turn else told(run, photo, turn=turn)
+    )
+    assert choose() == default_settings()
+
+
 def test_a_slow_network_is_not_measured_for_long(rates: Callable[..., list[int]]) -> None:
     turns = rates({}, seconds=1.5)
     assert choose() == Settings(ONNX_RUNTIME, 4, 1, BATCHES[0])
-    assert len(turns) == 2
+    assert len(turns) == 2 * engine._ROUNDS
 
 
 def test_many_cores_share_streams(monkeypatch: pytest.MonkeyPatch) -> None:

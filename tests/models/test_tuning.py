@@ -244,13 +244,13 @@ def test_the_search_ends_with_its_budget(task: Task, monkeypatch: pytest.MonkeyP
             yield 1.0 - 0.01 * n
 
     fits = scripted(monkeypatch, losses)  # type: ignore[arg-type]
-    short = replace(task, options=replace(task.options, budget=55.0, trials=1))
+    short = replace(task, options=replace(task.options, search_time=55.0, trials=1))
     fitted = fit_tuned(short, SIZE)
     assert len(fitted.history.rows) == 6  # the epoch in which the time was over is the last
     assert trials_of(task)[0].state.name == "COMPLETE"
     assert trials_of(task)[0].user_attrs[tuning.CUT_OFF] is True
     assert fitted.hyperparameters["trials_cut_off"] == 1
-    fit_tuned(replace(task, options=replace(task.options, budget=55.0, trials=9)), SIZE)
+    fit_tuned(replace(task, options=replace(task.options, search_time=55.0, trials=9)), SIZE)
     assert len(trials_of(task)) == 1  # what was spent before counts
     assert len(fits) == 2  # the best one made again, nothing searched
 

@@ -95,29 +95,24 @@ def fast_forward(content: bytes, key: str, cache: Path, outputs: Sequence[str] =
 def measured(content: bytes, opened: Callable[[Settings], Streams]) -> tuple[Settings, float]:
     """Choose settings by a measurement of some two seconds.
 
-    Where a network is too slow for all candidates, the first ones are measured and the others left out.
+    The default stays unless something is well ahead of it in every round: on a busy machine single timings say little,
+    and what was chosen stands for long. Of a network that is slow only the first candidates are measured.
 
     Args:
         content: The bytes of an ONNX file.
         opened: Gives the network as some settings run it.
 
     Returns:
-        The settings, and the photos a second that they reached.
+        The settings, and the photos a second that they reached at best.
     """
     photo = _photo_of(content)
-    rates: dict[Settings, float] = {}
-    spent = 0.0
-    for _ in range(_ROUNDS):
-        for settings in candidates():
-            if rates and spent > _SECONDS:
-                break
-            run = opened(settings)
-            if settings not in rates:
-                _rate(run, photo, turn=0)  # memory is taken, kernels are chosen
-            rate, seconds = _rate(run, photo)
-            rates[settings] = max(rate, rates.get(settings, 0.0))
-            spent += seconds
-    return _fastest(rates)
+    tried = candidates()
+    _, seconds = _rate(opened(tried[0]), photo, turn=0)
+    tried = tried[: max(2, int(_SECONDS / (_ROUNDS * max(seconds, _TURN))))]
+    for settings in tried[1:]:
+        _rate(opened(settings), photo, turn=0)  # memory is taken, kernels are chosen
+    rounds = [{settings: _rate(opened(settings), photo)[0] for settings in tried} for _ in range(_ROUNDS)]
+    return _fastest(rounds)
 
 
 def candidates() -> list[Settings]:
@@ -128,15 +123,17 @@ def candidates() -> list[Settings]:
         tried.append(Settings(OPENVINO, plain.streams, plain.threads, plain.batch))
     if cores > 1:
         tried.append(Settings(ONNX_RUNTIME, 1, cores, plain.batch))
-        tried.append(Settings(ONNX_RUNTIME, max(1, plain.streams // 2), plain.threads, plain.batch))
+    if cores > 3:  # two of them may be one in truth
+        tried.append(Settings(ONNX_RUNTIME, plain.streams // 2, plain.threads, plain.batch))
     return tried + [Settings(ONNX_RUNTIME, plain.streams, plain.threads, batch) for batch in BATCHES[1:]]
 
 
-def _fastest(rates: Mapping[Settings, float]) -> tuple[Settings, float]:
-    plain = next(iter(rates))
-    ahead = {settings: rate for settings, rate in rates.items() if rate > _AHEAD[settings.engine] * rates[plain]}
-    best = max(ahead, key=lambda settings: ahead[settings], default=plain)
-    return best, rates[best]
+def _fastest(rounds: Sequence[Mapping[Settings, float]]) -> tuple[Settings, float]:
+    plain = next(iter(rounds[0]))
+    times = {settings: min(rates[settings] / rates[plain] for rates in rounds) for settings in rounds[0]}
+    ahead = [settings for settings in times if times[settings] > _AHEAD[settings.engine]]
+    best = max(ahead, key=lambda settings: times[settings], default=plain)
+    return best, max(rates[best] for rates in rounds)
 
 
 def _rate(run: Streams, photo: np.ndarray, *, turn: float = _TURN) -> tuple[float, float]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from tellapart.errors import TrainingError
 from tellapart.models.backend import keras
+from tellapart.models.time_limit import time_is_over
 from tellapart.models.training import Epoch, Watcher
 from tellapart.photos.batches import Ahead, Batches
 from tellapart.progress import Bar
@@ -106,7 +107,7 @@ class Diary(keras.callbacks.Callback):  # type: ignore[misc]
         )
         self.rows.append(row)
         self._validated = f" | valid {row.valid_loss:.3f} {row.valid_accuracy:.2f}"
-        if self._watcher.after_epoch and self._watcher.after_epoch(row):
+        if (self._watcher.after_epoch and self._watcher.after_epoch(row)) or time_is_over():
             self.told_to_stop = self.model.stop_training = True
 
     def _check(self, loss: float, of_what: str) -> None:

@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import cache
+from os import cpu_count
 from typing import Any
 
 import numpy as np
@@ -65,13 +68,16 @@ def augmented(pixels: np.ndarray, strength: float) -> Fetch:
 
     def fetch(positions: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         generators = generator.spawn(len(positions))
-        varied = np.empty((len(positions), *pixels.shape[1:]), dtype=np.float32)
-        # By the one thread that makes batches ahead: more would take the cores from the network (docs/LOG.md).
-        for row, place, own in zip(varied, positions, generators, strict=True):
-            row[...] = augment(pixels[place], own, strength)
-        return varied
+        varied = _pool().map(lambda place, own: augment(pixels[place], own, strength), positions, generators)
+        return np.stack(list(varied)).astype(np.float32)
 
     return fetch
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    # Pillow's warp and NumPy's arithmetic release the interpreter's lock; one thread falls behind on a busy machine.
+    return ThreadPoolExecutor(cpu_count())
 
 
 def predict(network: Any, inputs: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ class Options:
         epochs: A ceiling for every recipe.
         backbone: For the transfer recipes.
         weights: Its weights file.
-        budget: Seconds that the search of `tuned` may take.
+        search_time: Seconds that the search of `tuned` may take.
         trials: How many trials the search may make.
         fast: Whether features of training photos are computed in 8 bits.
     """
@@ -35,7 +35,7 @@ class Options:
     epochs: int | None = None
     backbone: Backbone | None = None
     weights: Path | None = None
-    budget: float = 300.0
+    search_time: float = 300.0
     trials: int = 30
     fast: bool = False
 

@@ -79,14 +79,14 @@ def fit_tuned(task: Task, size: int) -> Fitted:
     before = _augmented_before(task)
     with _study(task, before) as study:
         spent = sum(trial.user_attrs.get("seconds", 0.0) for trial in study.trials)
-        searcher = _Searcher(task, size, start + task.options.budget - spent)
+        searcher = _Searcher(task, size, start + task.options.search_time - spent)
         finished = sum(trial.state.is_finished() for trial in study.trials)
         left = task.options.trials - (finished - _made_again(study))
         if left > 0 and searcher.seconds_left > 0 and not is_in_vain(_counted(study)):
             searcher.search(study, left)
         _write_tables(task.folder, study)
         if not _finished(study):
-            raise TrainingError("tuned: no trial came to its end. Next: run again with a larger --budget")
+            raise TrainingError("tuned: no trial came to its end. Next: run again with a larger --search-time")
         best, n_trials = study.best_trial, len(study.trials) - _made_again(study)
         cut_off = sum(trial.user_attrs.get(CUT_OFF, False) for trial in study.trials)
     if best.number == 0 and before:
@@ -116,7 +116,7 @@ class _Searcher:
 
     def search(self, study: Any, n_trials: int) -> None:
         options = self._task.options
-        title = f"Searching, {options.budget:.0f} s"
+        title = f"Searching, {options.search_time:.0f} s"
         with self._task.progress.bar(title, n_trials) as bar:
 
             def tell(study: Any, _: Any) -> None:

@@ -51,7 +51,7 @@ def decode(source: Path | bytes, *, at_least: int = 0) -> Image.Image:
         UnreadablePhotoError: The file is missing, empty, damaged, truncated, of
             another format, or over 50 megapixels.
     """
-    return decode_bytes(source if isinstance(source, bytes) else read(source), at_least=at_least)
+    return decode_bytes(source if isinstance(source, bytes) else read(source), megapixels=MEGAPIXELS, at_least=at_least)
 
 
 def decode_bytes(content: bytes, *, megapixels: float = MEGAPIXELS, at_least: int = 0) -> Image.Image:

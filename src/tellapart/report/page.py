@@ -129,6 +129,7 @@ def _context(run: RunFolder) -> dict[str, Any]:
         "steps": [step_view(run, recipe) for recipe in run.recipes],
         "comparisons": results.get("comparisons", []),
         "notes": results.get("notes", []),
+        "forecast": results.get("forecast"),
         "audit": read_findings(run.path),
         "parts": facts.parts_of(split),
         "class_counts": facts.class_counts(split, photos["counts"]),
