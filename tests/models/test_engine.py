@@ -166,7 +166,7 @@ def test_many_cores_share_streams(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_first_calls_of_openvino_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two at once never end: its binding sets itself up in the first one (seen in one process of some twenty)."""
+    """Two at once never end: its binding sets itself up in the first one (seen in two processes of some ten)."""
     busy, overlapping = [0], []
 
     class Request:

@@ -102,6 +102,14 @@ def _arithmetic(kind: str) -> Callable[[Graph, Sequence[Any]], Value]:
     return write
 
 
+def _divided(graph: Graph, args: Sequence[Any]) -> Value:
+    """A quotient; by a constant it is a product, which is a little faster."""
+    first, second = args[:2]
+    if isinstance(second, Value):
+        return _arithmetic("Div")(graph, args)
+    return primitives.combined(graph, "Mul", first, np.float32(1) / per_channel(second, first))
+
+
 def _taken(graph: Graph, args: Sequence[Any]) -> Value:
     """Channels in another order, such as `photos[..., ::-1]`; whatever else is taken is refused."""
     x, key = args
@@ -116,7 +124,7 @@ _FUNCTIONS: Final[Mapping[str, Callable[[Graph, Sequence[Any]], Value]]] = {
     "Add": _arithmetic("Add"),
     "Subtract": _arithmetic("Sub"),
     "Multiply": _arithmetic("Mul"),
-    "Divide": _arithmetic("Div"),
-    "TrueDivide": _arithmetic("Div"),
+    "Divide": _divided,
+    "TrueDivide": _divided,
     "GetItem": _taken,
 }
