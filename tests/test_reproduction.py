@@ -103,6 +103,19 @@ def test_what_fit_is_given(first: ta.Run, tmp_path: Path) -> None:
     assert "from_the_future" not in changed
 
 
+def test_the_budget_of_an_older_run_was_the_time_of_its_search(first: ta.Run, tmp_path: Path) -> None:
+    def older(results: dict[str, Any]) -> None:
+        del results["settings"]["search_time"]
+        results["settings"]["budget"] = 77.0
+
+    given = arguments_of(copied(first, tmp_path / "older", older))
+    assert given["search_time"] == 77.0
+    assert "budget" not in given
+    newer = arguments_of(copied(first, tmp_path / "newer", lambda told: told["settings"].update(budget=600.0)))
+    assert newer["search_time"] == 300.0
+    assert "budget" not in newer
+
+
 def test_an_older_run_says_that_it_has_no_settings(first: ta.Run, tmp_path: Path) -> None:
     old = copied(first, tmp_path / "old", lambda results: results.pop("settings"))
     with pytest.raises(RunFolderError, match="did not write its settings down"):

@@ -80,13 +80,14 @@ def test_steps_are_given_what_is_left_at_their_turn() -> None:
 def test_a_slow_step_makes_those_to_come_dearer() -> None:
     plan = schedule(126.5, Clock())
     plan.done(40, 45)
+    plan.done(3, 1)
     assert plan.slower == 1
     plan.done(60, 40)
     assert plan.slower == 1.5
     assert plan.part("linear") == Part("linear", 15, 7.5, tail=3)
     assert plan.before("deeper") == pytest.approx((126.5 - 1.3 * 1.5 * 20 - 15) / 2)
     plan.done(1000, 40)
-    assert plan.slower == 3
+    assert plan.slower == 2.25
 
 
 def test_pictures_that_do_not_fit_before_the_report_are_noted() -> None:

@@ -11,7 +11,8 @@ from tellapart.words import duration
 _AFTER: Final = 1.3  # times its forecast, what comes after training is kept free
 _KNOWN: Final = (0.7, 1.5)  # how far a forecast from the machine's own record may be off
 _UNKNOWN: Final = (0.4, 2.5)  # and one from another machine's
-_SLOWEST: Final = 2.0  # times, that one step may teach
+_SLOWEST: Final = 1.5  # times, that one step may teach
+_TEACHES: Final = 8.0  # seconds: a shorter step tells nothing of longer ones
 _CALLED: Final = {
     "more": "the learning curve",
     "map": "the map of photos",
@@ -186,7 +187,8 @@ class Schedule:
 
     def done(self, seconds: float, given: float) -> None:
         """Learn from a step that took longer than it was given."""
-        self.slower = max(self.slower, self.slower * min(seconds / max(given, 1.0), _SLOWEST))
+        if given >= _TEACHES:
+            self.slower *= max(1.0, min(seconds / given, _SLOWEST))
 
     def as_json(self, to_come: float = 0.0) -> dict[str, Any]:
         """`forecast` of results.json; `took` is what was spent until now, and what is still to come."""
