@@ -63,7 +63,7 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
     ] = None,
     search_time: Annotated[str, typer.Option(help="Time for the search of `tuned`: 90s, 5m, 1h.")] = "5m",
     trials: Annotated[int, typer.Option(help="Trials of that search, at most.")] = 30,
-    fast: Annotated[bool, typer.Option("--fast", help="Features of training photos in 8 bits: twice as fast.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Features of training photos in 8 bits: faster.")] = False,
     corrections: Annotated[Path | None, typer.Option(help="A table of corrected labels: audit --apply.")] = None,
     track: Annotated[str | None, typer.Option(help="Log to tensorboard, mlflow, or both with a comma.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,

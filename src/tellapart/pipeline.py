@@ -89,7 +89,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
             clock which steps are cut short or left out; `forecast` and `notes` of results.json name them.
         search_time: Seconds that the search of `tuned` may take.
         trials: How many trials that search may make.
-        fast: Compute the features of training photos in 8 bits, which is about twice as fast; what is validated,
+        fast: Compute the features of training photos in 8 bits, which is faster; what is validated,
             tested and handed over stays in float32.
         corrections: A table of labels to correct and photos to leave out, as `tellapart audit --apply`
             proposes; the photos themselves are not touched.
