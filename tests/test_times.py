@@ -51,7 +51,7 @@ def test_a_cost_is_read_from_an_entry() -> None:
 
 def test_a_machine_is_expected_to_be_as_it_was_or_as_fast_as_its_probe() -> None:
     own = Cost(1, 2, 3, 4, 5)
-    kept = {key_of("finetuned_vgg16", "vgg16", 64): own}
+    kept = {key_of("finetuned-vgg16", "vgg16", 64): own}
     assert expected("finetuned", "vgg16", 64, kept, 1.0) == own
     assert expected("finetuned", "vgg16", 96, kept, 1.0) != own
     fast = expected("baseline", None, None, {}, 2.0)

@@ -18,7 +18,7 @@ _NEW: Final = 0.5  # share of a new measurement beside what is kept
 _FROM_CACHE: Final = 0.2  # features that took less of the usual time were kept from before
 # Of the matrices of the probe: small ones are done between two turns of whatever else the machine does.
 _SIDE: Final = 256
-_SECONDS: Final = 2.0
+_SECONDS: Final = 0.5
 _REFERENCE: Final = 130e9  # multiplications and additions a second, where `REFERENCE` was measured
 _OTHER: Final = 6.0  # times MobileNetV2, of a backbone that nothing is known of
 
@@ -58,7 +58,7 @@ _HEAVIER: Final = {"pocket": 0.3, "mobilenet_v2": 1.0, "vgg16": 20.0}  # times t
 
 def key_of(recipe: str, backbone: str | None, size: int | None) -> str:
     """Under what a step is kept."""
-    return f"{recipe.partition('_')[0] if backbone else recipe}|{backbone or '-'}|{size or 'own'}"
+    return f"{recipe.partition('-')[0] if backbone else recipe}|{backbone or '-'}|{size or 'own'}"
 
 
 def read_times(cache: Path) -> dict[str, Cost]:
@@ -115,7 +115,7 @@ def expected(recipe: str, backbone: str | None, size: int | None, kept: Mapping[
     own = kept.get(key_of(recipe, backbone, size))
     if own is not None:
         return own
-    known = REFERENCE.get(recipe.partition("_")[0] if backbone else recipe, REFERENCE["finetuned"])
+    known = REFERENCE.get(recipe.partition("-")[0] if backbone else recipe, REFERENCE["finetuned"])
     times = (_HEAVIER.get(backbone, _OTHER) if backbone else 1.0) / speed
     return Cost(known.features * times, known.epoch / speed, known.epochs, known.rest * max(times, 1 / speed))
 
