@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
 from tellapart.deploy.places import find_photos
 from tellapart.errors import UnknownNameError, UnreadablePhotoError
@@ -18,7 +18,7 @@ from tellapart.explain.methods import ALL, DEFAULT, Method, methods_named
 from tellapart.explain.network import Network
 from tellapart.files import make_folder, write_json
 from tellapart.photos.decode import decode
-from tellapart.photos.pixels import to_pixels
+from tellapart.photos.pixels import read_pixels
 from tellapart.progress import Progress, Silent, track
 from tellapart.report.heatmaps import Panel, heatmaps, measured, said, smoothed
 from tellapart.report.style import save_figure
@@ -116,10 +116,10 @@ def _explained(path: Path, asked: _Asked, folder: Path, name: str, progress: Pro
         progress.note(f"{shown}: {problem}")
         return {"path": shown, "error": str(problem)}
     drawn = ImageOps.contain(photo, (_LONGEST, _LONGEST)) if max(photo.size) > _LONGEST else photo
-    number = asked.number if asked.number is not None else _answer(asked.chosen, photo)
+    number = asked.number if asked.number is not None else _answer(asked.chosen, path)
     label = asked.chosen.network.classes[number]
     files, maps = [], []
-    for method, looks in _side_by_side(asked, photo, number, drawn.size):
+    for method, looks in _side_by_side(asked, path, number, drawn.size):
         file = folder / f"{name}-{method}.png"
         title = f"What speaks for “{label}” in {path.name}"
         save_figure(heatmaps(title, np.asarray(drawn), *_lettered(looks, asked)), file)
@@ -128,9 +128,7 @@ def _explained(path: Path, asked: _Asked, folder: Path, name: str, progress: Pro
     return {"path": shown, "class": label, "files": files, "maps": maps}
 
 
-def _side_by_side(
-    asked: _Asked, photo: Image.Image, number: int, size: tuple[int, int]
-) -> Iterator[tuple[str, list[Look]]]:
+def _side_by_side(asked: _Asked, photo: Path, number: int, size: tuple[int, int]) -> Iterator[tuple[str, list[Look]]]:
     """What stands in one figure: of a model its methods, of a run the steps for each method."""
     if asked.of_a_run:
         for method in asked.methods:
@@ -154,8 +152,8 @@ def _lettered(looks: list[Look], asked: _Asked) -> tuple[list[Panel], str]:
     return [Panel(*panel) for panel in zip(titles, heats, told, strict=True)], under
 
 
-def _answer(step: Step, photo: Image.Image) -> int:
-    pixels = to_pixels(photo, step.network.spec)
+def _answer(step: Step, photo: Path) -> int:
+    pixels = read_pixels(photo, step.network.spec)
     return int(step.network.probabilities(pixels[np.newaxis])[0].argmax())
 
 

@@ -39,7 +39,8 @@ def test_model_files_are_found_where_folds_put_them(tmp_path: Path) -> None:
 def test_a_look_lies_the_right_way_round_on_a_photo_of_any_shape(tmp_path: Path, place: str, method: Method) -> None:
     step = open_steps(*build_run(tmp_path))[1]
     photo = square_photo("red", 0, place, (96, 60))
-    found = look(step, method, photo, 1, photo.size)
+    photo.save(tmp_path / "photo.png")
+    found = look(step, method, tmp_path / "photo.png", 1, photo.size)
     assert found.heat is not None
     assert found.heat.shape == (60, 96)
     positive = np.maximum(found.heat, 0)
@@ -56,11 +57,12 @@ def test_a_look_lies_the_right_way_round_on_a_photo_of_any_shape(tmp_path: Path,
 def test_what_is_told_of_a_look(tmp_path: Path) -> None:
     floor, step = open_steps(*build_run(tmp_path))
     photo = square_photo("red", 0)
-    told = look(step, METHODS["integrated-gradients"], photo, 0, photo.size).told
+    photo.save(tmp_path / "photo.png")
+    told = look(step, METHODS["integrated-gradients"], tmp_path / "photo.png", 0, photo.size).told
     assert told["probability_of_class"] == pytest.approx(1 - told["probability"], abs=1e-4)
     assert told["score"] < 0
     assert told["difference"] <= 0.02
     assert 0 < told["against"] < 1
-    nothing = look(floor, METHODS["gradcam"], photo, 0, photo.size)
+    nothing = look(floor, METHODS["gradcam"], tmp_path / "photo.png", 0, photo.size)
     assert nothing.heat is None
     assert nothing.told["method"] is None

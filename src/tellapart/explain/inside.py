@@ -21,8 +21,7 @@ from tellapart.explain.network import SCORES, Network
 from tellapart.explain.writer import NoGradientError
 from tellapart.files import read_csv
 from tellapart.models.forward import BATCH
-from tellapart.photos.decode import decode
-from tellapart.photos.pixels import to_pixels
+from tellapart.photos.pixels import read_pixels
 from tellapart.progress import Bar, Progress
 from tellapart.report.inside_record import FORMAT, write_inside
 from tellapart.words import counted
@@ -246,7 +245,7 @@ def _exciting(
         return {**subject, "median": None, "photos": [], "pictures": None, "places": None}
     column = values[of][:, number]
     top = most_exciting(column, photos.groups, SHOWN)
-    pictures = [to_pixels(decode(photos.folder / photos.paths[place]), network.spec) for place in top]
+    pictures = [read_pixels(photos.folder / photos.paths[place], network.spec) for place in top]
     name = f"{of}_{number}"
     kept.arrays[name] = np.stack([_small(pixels) for pixels in pictures])
     if of != SCORES:
@@ -307,7 +306,7 @@ def _folder(results: dict[str, Any]) -> Path:
 
 def _pixels(path: Path, network: Network) -> np.ndarray | None:
     try:
-        return to_pixels(decode(path), network.spec)
+        return read_pixels(path, network.spec)
     except UnreadablePhotoError:  # it has gone, or changed, since it was scanned
         return None
 

@@ -21,7 +21,7 @@ from tellapart.explain.methods import DEFAULT, METHODS, Method
 from tellapart.explain.placing import in_middle, on_photo
 from tellapart.files import make_folder, read_csv, write_bytes, write_json
 from tellapart.photos.decode import decode
-from tellapart.photos.pixels import to_pixels
+from tellapart.photos.pixels import read_pixels
 from tellapart.progress import Bar, Progress
 from tellapart.report.heatmaps import smoothed, strengths
 
@@ -96,7 +96,7 @@ def _each_step(shown: Sequence[Answered], steps: Sequence[Step], kept: _Kept, ba
         if opened is not None:
             number = steps[0].network.classes.index(photo.predicted)
             size = drawn_size(opened)
-            looks = [look(step, METHODS[DEFAULT], opened, number, size) for step in steps]
+            looks = [look(step, METHODS[DEFAULT], kept.root / photo.path, number, size) for step in steps]
             yield _keep(kept, f"photo{place}", photo, opened, looks)
         bar.advance(len(steps))
 
@@ -107,15 +107,15 @@ def _each_method(shown: Sequence[Answered], chosen: Step, kept: _Kept, bar: Bar)
         opened = _opened(photo, kept)
         if opened is not None:
             number, size = chosen.network.classes.index(photo.predicted), drawn_size(opened)
-            looks = list(_by_each_method(chosen, opened, number, size))
+            looks = list(_by_each_method(chosen, kept.root / photo.path, number, size))
             yield _keep(kept, f"methods{place}", photo, opened, looks)
         bar.advance(len(METHODS))
 
 
-def _by_each_method(chosen: Step, opened: Image.Image, number: int, size: tuple[int, int]) -> Iterator[Look]:
+def _by_each_method(chosen: Step, photo: Path, number: int, size: tuple[int, int]) -> Iterator[Look]:
     for method in METHODS.values():
         try:
-            yield look(chosen, method, opened, number, size)
+            yield look(chosen, method, photo, number, size)
         except UserError:  # no gradient, or no activation maps: the other methods stand for it
             continue
 
@@ -128,18 +128,20 @@ def _centred(
         shares = []
         for photo in some:
             opened = _opened(photo, kept)
-            if opened is not None and (share := _share_inside(chosen, METHODS[DEFAULT], opened, name)) is not None:
-                shares.append(1 - share)
+            if opened is not None:
+                pixels = read_pixels(kept.root / photo.path, chosen.network.spec)
+                share = _share_inside(chosen, METHODS[DEFAULT], pixels, name, drawn_size(opened))
+                shares += [] if share is None else [1 - share]
             bar.advance()
         if shares:
             rows.append(outside_of(name, shares, shortcuts.get(name, ())))
     return {"outside": as_rows(rows), "warnings": warnings_of(rows)}
 
 
-def _share_inside(step: Step, method: Method, photo: Image.Image, name: str) -> float | None:
+def _share_inside(step: Step, method: Method, pixels: np.ndarray, name: str, size: tuple[int, int]) -> float | None:
     network = step.network
-    heat = method.run(network, to_pixels(photo, network.spec), network.classes.index(name))
-    return in_middle(on_photo(heat, network.spec, drawn_size(photo)))
+    heat = method.run(network, pixels, network.classes.index(name))
+    return in_middle(on_photo(heat, network.spec, size))
 
 
 def _sample(

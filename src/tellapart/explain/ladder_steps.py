@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from tellapart.errors import RunFolderError
 from tellapart.explain.integrated import FLOOR, change_of
 from tellapart.explain.methods import Method
 from tellapart.explain.network import Network
 from tellapart.explain.placing import against, in_middle, on_photo
-from tellapart.photos.pixels import to_pixels
+from tellapart.photos.pixels import read_pixels
 
 SIGHTLESS = "majority"
 
@@ -54,18 +53,18 @@ class Look:
     told: dict[str, Any]
 
 
-def look(step: Step, method: Method, photo: Image.Image, number: int, size: tuple[int, int]) -> Look:
+def look(step: Step, method: Method, photo: Path, number: int, size: tuple[int, int]) -> Look:
     """Ask a step what speaks for a class in a photo.
 
     Args:
         step: Any.
         method: One of the table.
-        photo: Upright, RGB.
+        photo: Its file; it is decoded as it is for a prediction.
         number: Of the class.
         size: Width and height that the map is to have; in the proportions of the photo.
     """
     network = step.network
-    pixels = to_pixels(photo, network.spec)
+    pixels = read_pixels(photo, network.spec)
     shares = network.probabilities(pixels[np.newaxis])[0]
     top = int(shares.argmax())
     told: dict[str, Any] = {

@@ -18,7 +18,7 @@ from tellapart.explain.network import Network
 from tellapart.files import read_csv, write_csv
 from tellapart.models.forward import BATCH
 from tellapart.photos.decode import decode
-from tellapart.photos.pixels import to_pixels
+from tellapart.photos.pixels import read_pixels
 from tellapart.progress import Progress, track
 from tellapart.report.photo_map import FOLDER, FORMAT, LISTED, PhotoMap, write_map
 from tellapart.words import counted
@@ -161,7 +161,7 @@ def _seen(
         asked = np.isnan(known[numbers, 0]) if there and known is not None else np.ones(len(some), dtype=bool)
         rows = known[numbers] if known is not None else np.empty(0)
         if asked.any():
-            pictures = [to_pixels(some[place][1], network.spec) for place in np.flatnonzero(asked)]
+            pictures = [read_pixels(folder / paths[number], network.spec) for number in numbers[asked]]
             computed = network.features(np.stack(pictures))
             if not there and known is not None and not _alike(rows, computed):
                 known = None
