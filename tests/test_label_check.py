@@ -105,14 +105,15 @@ def audited_without(missing: tuple[str, ...], photos: Photos, out: Path) -> str:
     return found
 
 
-def test_without_the_training_extra_all_else_is_audited(photos: Photos, tmp_path: Path) -> None:
-    found = audited_without(("keras",), photos, tmp_path / "audit")
+def test_labels_are_checked_without_the_training_extra(photos: Photos, tmp_path: Path) -> None:
+    found = audited_without(("keras", "tensorflow", "tf2onnx"), photos, tmp_path / "audit")
+    assert "Labels were not checked" not in found
+
+
+def test_without_cleanlab_all_else_is_audited(photos: Photos, tmp_path: Path) -> None:
+    found = audited_without(("cleanlab",), photos, tmp_path / "audit")
     assert "Labels were not checked: " in found
-    assert 'Next: pip install "tellapart[train]".' in found
-
-
-def test_labels_are_checked_without_a_converter(photos: Photos, tmp_path: Path) -> None:
-    assert "Labels were not checked" not in audited_without(("tf2onnx",), photos, tmp_path / "audit")
+    assert 'Next: pip install "tellapart[labels]".' in found
 
 
 @pytest.mark.slow

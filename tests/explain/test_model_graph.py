@@ -1,14 +1,10 @@
 """A model read: what leads where, which shapes it has, what is the same for every photo."""
 
-import sys
-
 import numpy as np
 import onnx
-import pytest
 from small_graphs import Layer, graph_of
 
-from tellapart.errors import MissingExtraError
-from tellapart.explain.model_graph import ModelGraph, ancestors, attributes, depending, import_onnx
+from tellapart.explain.model_graph import ModelGraph, ancestors, attributes, depending
 
 CONTENT = graph_of(
     [
@@ -69,9 +65,3 @@ def test_a_part_is_a_model_with_the_constants_that_it_reads() -> None:
 
 def test_attributes_are_python_values() -> None:
     assert attributes(ModelGraph(CONTENT).nodes[2]) == {"axis": 0}
-
-
-def test_without_onnx_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(MissingExtraError, match=r"tellapart\[explain\]"):
-        import_onnx()

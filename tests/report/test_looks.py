@@ -41,7 +41,7 @@ def test_the_page_shows_them_with_words_tables_and_the_warning(run: Path) -> Non
     assert "heatmaps" in shown.values("id")
     assert "#heatmaps" in shown.values("href")
     sources = [source for source in shown.values("src") if source.startswith("data:image/webp;base64,")]
-    assert len(sources) == 3
+    assert len(sources) == 4, "three figures of maps, and the augmentation"
     assert "Warning." in shown.text
     assert "outside the middle half" in shown.text
     assert "<script>alert(1)</script>" in shown.text

@@ -28,7 +28,9 @@ _GEOMETRIES: Final = {
     "crop": ("its central square", "ImageOps.fit(photo, size, Image.Resampling.BILINEAR)"),
 }
 _PIXELS: Final = """size = (told["pixels"]["size"],) * 2
-photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")
+photo = Image.open("photo.jpg")
+photo.draft(None, (2 * size[0], 2 * size[0]))  # a large JPEG is decoded smaller
+photo = ImageOps.exif_transpose(photo).convert("RGB")
 pixels = np.asarray({fitted}, dtype=np.float32)"""
 # By format: what it is called, what is imported, and how it is asked.
 _ENGINES: Final = {
