@@ -14,8 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from paired import OURS, STOCK, compare, keep, spread
-from tutorial import Curve, class_folders, datasets, fresh_task, noted, times_faster
+from paired import OURS, STOCK, compare
+from tutorial import Curve, class_folders, datasets, fresh_task, keep_to_equal_loss, noted
 
 from tellapart.models import networks
 from tellapart.models.backend import keras
@@ -92,18 +92,12 @@ def main() -> None:
         return ends[name][-1]
 
     whole = compare({OURS: lambda: run(OURS), STOCK: lambda: run(STOCK)}, pairs=options.pairs, warm_up=False)
-    faster = spread(times_faster(curves[OURS], curves[STOCK]))
-    keep(
+    keep_to_equal_loss(
         "finetuning",
         f"Photos of {options.photos.name} to a fine-tuned MobileNetV2, {options.size} pixels, to equal validation loss",
-        {
-            "to_equal_loss": faster,
-            "whole": whole,
-            "ends": ends,
-            "curves": curves,
-            "aim": 4.0,
-            "reached": faster["median"],
-        },
+        curves,
+        ends,
+        whole,
     )
 
 

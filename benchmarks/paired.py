@@ -6,7 +6,6 @@ becomes slower meanwhile is unjust to neither, and keeps what it found in `bench
 
 import json
 import os
-import platform
 import statistics
 import sys
 import time
@@ -15,6 +14,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
+
+from tellapart.machine import processor, usable_cores
 
 RESULTS: Final = Path(__file__).with_name("results")
 OURS: Final = "tellapart"
@@ -77,12 +78,9 @@ def keep(name: str, what: str, figures: Mapping[str, Any]) -> None:
 def machine() -> dict[str, Any]:
     """What the figures were measured on."""
     packages = ("keras", "tensorflow-cpu", "onnxruntime", "numpy", "tellapart")
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text(encoding="utf-8").splitlines() if told.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
-        "processor": names[0] if names else platform.processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "processor": processor(),
+        "cores": usable_cores(),
         "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
         "packages": {package: version(package) for package in packages},
     }

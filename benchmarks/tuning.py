@@ -18,8 +18,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from paired import OURS, STOCK, compare, keep, spread
-from tutorial import Curve, class_folders, datasets, fresh_task, noted, times_faster
+from paired import OURS, STOCK, compare
+from tutorial import Curve, class_folders, datasets, fresh_task, keep_to_equal_loss, noted
 
 from tellapart.models import networks
 from tellapart.models.backend import keras
@@ -134,19 +134,13 @@ def main() -> None:
         return min(loss for _, loss in curves[name][-1])
 
     whole = compare({OURS: lambda: run(OURS), STOCK: lambda: run(STOCK)}, pairs=options.pairs, warm_up=False)
-    faster = spread(times_faster(curves[OURS], curves[STOCK]))
     ends = {name: [round(min(loss for _, loss in curve), 4) for curve in some] for name, some in curves.items()}
-    keep(
+    keep_to_equal_loss(
         "tuning",
         f"The search for hyper-parameters on {options.photos.name} to equal validation loss, beside {options.search}",
-        {
-            "to_equal_loss": faster,
-            "whole": whole,
-            "ends": ends,
-            "curves": curves,
-            "aim": 4.0,
-            "reached": faster["median"],
-        },
+        curves,
+        ends,
+        whole,
     )
 
 

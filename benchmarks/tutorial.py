@@ -7,6 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from paired import OURS, STOCK, keep, spread
+
 from tellapart.models.backbones import find_backbone
 from tellapart.models.backend import keras
 from tellapart.models.task import Options, Task
@@ -60,6 +62,15 @@ def noted(curve: Curve, start: float) -> Any:
 def seconds_to(curve: Curve, loss: float) -> float:
     """When a validation loss was reached."""
     return next(seconds for seconds, reached in curve if reached <= loss)
+
+
+def keep_to_equal_loss(
+    name: str, what: str, curves: Mapping[str, Sequence[Curve]], ends: Mapping[str, Any], whole: Mapping[str, Any]
+) -> None:
+    """Keep how much earlier Tellapart came to the loss at which the worse of the two ended; four times is aimed at."""
+    faster = spread(times_faster(curves[OURS], curves[STOCK]))
+    figures = {"to_equal_loss": faster, "whole": whole, "ends": ends, "curves": curves}
+    keep(name, what, {**figures, "aim": 4.0, "reached": faster["median"]})
 
 
 def times_faster(ours: Sequence[Curve], theirs: Sequence[Curve]) -> list[float]:

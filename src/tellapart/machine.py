@@ -22,7 +22,12 @@ def processor() -> str:
 
 def has_vnni() -> bool:
     """Whether sums of products of 8 bits are added up in 32 bits; False where the system does not say."""
-    return bool(_VNNI & set(_told("flags").split()))
+    return bool(_VNNI & processor_flags())
+
+
+def processor_flags() -> set[str]:
+    """What the processor says it can do; nothing where the system does not tell."""
+    return set(_told("flags").split())
 
 
 def _told(field: str) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from tiny_set import QUIET
 
+from tellapart import machine
 from tellapart.models import networks, precision
 from tellapart.models.backend import keras
 from tellapart.models.precision import bfloat16_steps
@@ -62,7 +63,7 @@ def test_only_a_processor_that_multiplies_in_it_is_used(
     fake.config = SimpleNamespace(  # type: ignore[attr-defined]
         list_physical_devices=lambda _: [], optimizer=SimpleNamespace(set_experimental_options=options.append)
     )
-    monkeypatch.setattr(precision, "_PROCESSOR", told)
+    monkeypatch.setattr(machine, "_CPUINFO", told)
     monkeypatch.setitem(sys.modules, "tensorflow", fake)
     turn = precision._on_processor()
     assert (turn is not None) == found

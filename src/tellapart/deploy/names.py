@@ -5,4 +5,3 @@ from typing import Final
 PROBABILITIES: Final = "probabilities"  # the first output
 STRANGER: Final = "stranger"  # how strange a photo is
 HEAT: Final = "heat"  # which places of a photo speak for its most probable class
-FEATURES: Final = "features"  # of a backbone; in a finished file they are a distance

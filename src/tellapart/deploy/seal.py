@@ -9,11 +9,13 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
+from tellapart.models.onnx_bytes import head, metadata
+
 KEY: Final = "tellapart"  # of the metadata
 DIGEST: Final = "digest"  # of the passport
 _GRAPH, _METADATA = 7, 14  # fields of a model in `onnx.proto`
 _OUTPUT: Final = 12  # of a graph
-_NAME, _VALUE = 1, 2  # of a metadata entry; an output's name is its first field too
+_NAME: Final = 1  # of a metadata entry; an output's name is its first field too
 _BYTES: Final = 2  # the wire type of all that has a length
 
 Span = tuple[int, int, int, int]  # number of a field; where it begins, where its content begins, and where it ends
@@ -30,8 +32,7 @@ def sealed(network: bytes, passport: dict[str, Any]) -> bytes:
         ValueError: The network is no Protocol Buffers message.
     """
     told = {**passport, DIGEST: digest_of(network, passport)}
-    entry = _field(_NAME, KEY.encode()) + _field(_VALUE, _as_json(told))
-    return b"".join((*_without_passport(network), _field(_METADATA, entry)))
+    return b"".join((*_without_passport(network), metadata(KEY, _as_json(told))))
 
 
 def digest_of(content: bytes, passport: dict[str, Any]) -> str:
@@ -47,7 +48,7 @@ def digest_of(content: bytes, passport: dict[str, Any]) -> str:
     found = hashlib.sha256()
     for part in _without_passport(content):
         found.update(part)
-    found.update(_as_json({name: value for name, value in passport.items() if name != DIGEST}))
+    found.update(_as_json({name: value for name, value in passport.items() if name != DIGEST}).encode())
     return found.hexdigest()
 
 
@@ -70,8 +71,8 @@ def without_output(content: bytes, name: str) -> bytes:
         kept.append(view[at:first])
         at = last
     kept.append(view[at:end])
-    head = _varint(_GRAPH << 3 | _BYTES) + _varint(sum(len(part) for part in kept))
-    return b"".join((view[:begin], head, *kept, view[end:]))
+    before = head(_GRAPH, sum(len(part) for part in kept))
+    return b"".join((view[:begin], before, *kept, view[end:]))
 
 
 def _without_passport(content: bytes) -> Iterator[memoryview]:
@@ -125,18 +126,5 @@ def _read_varint(view: memoryview, at: int, end: int) -> tuple[int, int]:
     raise ValueError("it is cut off")
 
 
-def _varint(value: int) -> bytes:
-    found = bytearray()
-    while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    found.append(value)
-    return bytes(found)
-
-
-def _field(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | _BYTES) + _varint(len(content)) + content
-
-
-def _as_json(passport: dict[str, Any]) -> bytes:
-    return json.dumps(passport, ensure_ascii=False, sort_keys=True).encode("utf-8")
+def _as_json(passport: dict[str, Any]) -> str:
+    return json.dumps(passport, ensure_ascii=False, sort_keys=True)

@@ -3,8 +3,9 @@
 import numpy as np
 import onnx
 
-from tellapart.deploy.names import FEATURES, STRANGER
+from tellapart.deploy.names import STRANGER
 from tellapart.evaluation.strangers import Strangers, fit_strangers
+from tellapart.models.backbone_file import POOLED as FEATURES
 from tellapart.models.task import Fitted
 
 

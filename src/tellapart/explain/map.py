@@ -18,7 +18,7 @@ from tellapart.explain.network import Network
 from tellapart.files import read_csv, write_csv
 from tellapart.models.forward import BATCH
 from tellapart.photos.decode import decode
-from tellapart.photos.pixels import read_pixels
+from tellapart.photos.pixels import to_pixels
 from tellapart.progress import Progress, track
 from tellapart.report.photo_map import FOLDER, FORMAT, LISTED, PhotoMap, write_map
 from tellapart.words import counted
@@ -155,13 +155,13 @@ def _seen(
     features: list[np.ndarray] = []
     small: list[Image.Image] = []
     known = _known(network, paths, pooled)
-    for some in _batches(folder, paths, progress):
+    for some in _batches(folder, paths, network.spec.size, progress):
         numbers = np.array([number for number, _ in some])
         # The first photos are always computed: they tell whether what is kept is of the same network.
         asked = np.isnan(known[numbers, 0]) if there and known is not None else np.ones(len(some), dtype=bool)
         rows = known[numbers] if known is not None else np.empty(0)
         if asked.any():
-            pictures = [read_pixels(folder / paths[number], network.spec) for number in numbers[asked]]
+            pictures = [to_pixels(some[place][1], network.spec) for place in np.flatnonzero(asked)]
             computed = network.features(np.stack(pictures))
             if not there and known is not None and not _alike(rows, computed):
                 known = None
@@ -188,20 +188,22 @@ def _filled(rows: np.ndarray, asked: np.ndarray, computed: np.ndarray) -> np.nda
     return rows
 
 
-def _batches(folder: Path, paths: Sequence[str], progress: Progress) -> Iterator[list[tuple[int, Image.Image]]]:
-    """The photos that can be read, some at a time, each with its position."""
+def _batches(
+    folder: Path, paths: Sequence[str], size: int, progress: Progress
+) -> Iterator[list[tuple[int, Image.Image]]]:
+    """The photos that can be read, as a network of a size sees them, some at a time, each with its position."""
     steps = range(0, len(paths), BATCH)
     with ThreadPoolExecutor(cpu_count()) as pool:
         for start in track(steps, "The map of all photos", len(steps), progress):
-            read = pool.map(lambda path: _decoded(folder / path), paths[start : start + BATCH])
+            read = pool.map(lambda path: _decoded(folder / path, at_least=size), paths[start : start + BATCH])
             some = [(number, photo) for number, photo in enumerate(read, start) if photo is not None]
             if some:
                 yield some
 
 
-def _decoded(path: Path) -> Image.Image | None:
+def _decoded(path: Path, at_least: int = 0) -> Image.Image | None:
     try:
-        return decode(path)
+        return decode(path, at_least=at_least)
     except UnreadablePhotoError:  # it has gone, or changed, since it was scanned
         return None
 

@@ -50,14 +50,8 @@ def backbone_onnx(backbone: Backbone, size: int, path: Path, cache: Path) -> byt
 
 
 def _key(backbone: Backbone, size: int, path: Path) -> str:
-    """What the file depends on; the weights of a preset are a folder."""
-    if backbone.module == "hub":
-        from tellapart.models.hub_presets import fingerprint as of_folder
-
-        weights = of_folder(path)
-    else:
-        weights = fingerprint(path)
-    return digest_of([backbone.name, weights, str(size), backbone.scaling, str(_FORMAT)])[:24]
+    """What the file depends on."""
+    return digest_of([backbone.name, fingerprint(path), str(size), backbone.scaling, str(_FORMAT)])[:24]
 
 
 def _seal(network: bytes) -> bytes:

@@ -25,12 +25,12 @@ def model(
     """A whole file, of what the functions below give."""
     graph: list[bytes | memoryview] = [_field(1, one) for one in nodes]
     graph.append(_field(2, _NAME))
-    for head, data in constants:
-        graph += [_head(5, len(head) + len(data)), head, data]
+    for told, data in constants:
+        graph += [head(5, len(told) + len(data)), told, data]
     graph += [*(_field(11, one) for one in inputs), *(_field(12, one) for one in outputs)]
     size = sum(len(part) for part in graph)
     # Joined once: weights are most of it, and every copy of them takes as long as the rest.
-    return b"".join([_number(1, _IR), _field(2, _NAME), _head(7, size), *graph, _field(8, _number(2, _OPSET))])
+    return b"".join([_number(1, _IR), _field(2, _NAME), head(7, size), *graph, _field(8, _number(2, _OPSET))])
 
 
 def node(kind: str, name: str, inputs: Sequence[str], outputs: Sequence[str], how: Mapping[str, Any]) -> bytes:
@@ -55,7 +55,7 @@ def constant(name: str, array: np.ndarray) -> Constant:
     told = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     data = told.reshape(-1).view(np.uint8).data
     fields = [_number(1, side) for side in array.shape]
-    fields += [_number(2, _KINDS[told.dtype.str]), _field(8, name.encode()), _head(9, len(data))]
+    fields += [_number(2, _KINDS[told.dtype.str]), _field(8, name.encode()), head(9, len(data))]
     return b"".join(fields), data
 
 
@@ -84,10 +84,11 @@ def _attribute(name: str, value: Any) -> bytes:
 
 
 def _field(number: int, content: bytes) -> bytes:
-    return _head(number, len(content)) + content
+    return head(number, len(content)) + content
 
 
-def _head(number: int, length: int) -> bytes:
+def head(number: int, length: int) -> bytes:
+    """What stands before a field's content of some bytes."""
     return _tag(number, _BYTES) + _varint(length)
 
 

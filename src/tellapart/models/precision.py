@@ -7,13 +7,12 @@ predictions and what is exported. What it buys and what it does to accuracy: doc
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
+from tellapart.machine import processor_flags
 from tellapart.models.backend import keras
 
 _MULTIPLIES_IN_IT: Final = {"avx512_bf16", "amx_bf16"}
-_PROCESSOR: Final = Path("/proc/cpuinfo")
 
 
 @contextmanager
@@ -54,7 +53,7 @@ def _on_processor() -> Callable[[bool], None] | None:
     """By TensorFlow's own rewriting of the graph, which is decided anew at each call."""
     import tensorflow as tf
 
-    if tf.config.list_physical_devices("GPU") or not _MULTIPLIES_IN_IT & _processor_flags():
+    if tf.config.list_physical_devices("GPU") or not _MULTIPLIES_IN_IT & processor_flags():
         return None
 
     def turn(on: bool) -> None:
@@ -78,12 +77,3 @@ def _on_cuda() -> Callable[[bool], None] | None:
             entered.pop().__exit__(None, None, None)
 
     return turn
-
-
-def _processor_flags() -> set[str]:
-    """What the processor says of itself; nothing where the system does not tell."""
-    try:
-        lines = _PROCESSOR.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return set()
-    return next((set(line.split()) for line in lines if line.startswith("flags")), set())
