@@ -212,7 +212,7 @@ def read_duration(text: str) -> float:
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip().lower())
     if not match:
-        raise OptionError(f"A time of '{text}'. Accepted: 90s, 5m, 1h.")
+        raise OptionError(f"A time of '{text}'. Accepted: 90s, 5m, 1h. Next: a number with s, m or h behind it.")
     return float(match[1]) * _UNITS[match[2]]
 
 

@@ -70,7 +70,7 @@ def _check_budget(budget: float | None, folds: int | None) -> None:
     if budget is None:
         return
     if budget <= 0:
-        raise OptionError(f"A budget of {budget} seconds. Accepted: some time, such as --budget 10m.")
+        raise OptionError(f"A budget of {budget} seconds. Accepted: some time. Next: --budget 10m")
     if folds:
         raise OptionError("With folds there is no forecast yet, so that no budget can be kept. Next: leave one out.")
 
