@@ -28,7 +28,7 @@ test: setup
 docs: setup
 	$(BIN)/python -m pytest tests/test_docs.py
 
-# Beside stock Keras, on your own photos: make bench PHOTOS=folder WEIGHTS=mobilenet_v2.weights.h5
+# Beside stock Keras, on your own photos: make bench PHOTOS=folder WEIGHTS=mobilenet_v2.weights.h5; without, on drawn ones.
 PHOTOS ?= $(wildcard ../shared/data/furniture4)
 WEIGHTS ?= $(wildcard ../shared/weights/mobilenet_v2_imagenet_notop.weights.h5)
 bench: setup

@@ -1,6 +1,6 @@
 """Training from scratch: `baseline` and `deeper` beside the same networks in the code of tutorials.
 
-    python benchmarks/epochs.py PHOTOS [--pairs 5] [--epochs 6] [--seed 0]
+    python benchmarks/epochs.py [--photos PHOTOS] [--pairs 5] [--epochs 6] [--seed 0]
 
 Both learn from the same photos for so many epochs, from the files on: ours decodes them once into an empty cache,
 the tutorial (`image_dataset_from_directory`, `compile`, `fit`) in each epoch. An epoch is timed from the second on,
@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from paired import OURS, STOCK, compare, keep, spread
+from paired import OURS, STOCK, compare, inputs, keep, parser, spread
 from tutorial import Curve, class_folders, datasets, fresh_task, noted
 
 from tellapart.models import networks
@@ -66,12 +66,16 @@ def told(curve: Curve, accuracy: float) -> dict[str, Any]:
 
 def main() -> None:
     """Measure both networks and keep the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    taken = parser(__doc__)
+    taken.add_argument("--epochs", type=int, default=6)
+    taken.add_argument("--seed", type=int, default=0)
+    options = taken.parse_args()
+    with inputs(options):
+        measure(options)
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Time both networks in turn."""
     figures: dict[str, Any] = {}
     for recipe in NETWORKS:
         kept: dict[str, list[dict[str, Any]]] = {OURS: [], STOCK: []}

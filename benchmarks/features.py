@@ -1,16 +1,15 @@
 """Backbone features: Tellapart's path beside stock Keras, in turn, in one run, on the same photos and weights.
 
-    python benchmarks/features.py [--photos FOLDER] [--weights FILE] [--sizes 224,128] [--n 128] [--pairs 5]
+    python benchmarks/features.py [--photos FOLDER] [--weights FILE] [--sizes 224,128] [--n 96] [--pairs 5]
 
 For each of VGG16 and MobileNetV2 and each size: photos a second, from files to features and of the network alone on
 photos in memory, of Tellapart in float32, of Tellapart with --fast, and of stock Keras as tutorials teach it
 (`image_dataset_from_directory`, `model.predict`); and what share of the peak of float32 matrix products, measured in
-the same run, the network alone reaches. Without FOLDER the photos are drawn, without FILE all weights are random. Equal
+the same run, the network alone reaches. Weights of VGG16 are random. Equal
 quality: the largest difference between the features of both in float32 of the same pixels, as a share of the largest
 feature; the error of --fast, as a share of the spread; and the accuracy of a linear head on the features of each.
 """
 
-import argparse
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,8 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from paired import OURS, STOCK, compare, keep, spread
-from PIL import Image
+from paired import OURS, STOCK, compare, inputs, keep, parser, spread
 
 from tellapart.models.backbone_file import POOLED, backbone_onnx
 from tellapart.models.backbones import build_backbone, find_backbone
@@ -43,16 +41,6 @@ AIMS = {("vgg16", OURS): 1.3, ("mobilenet_v2", OURS): 3.0, ("mobilenet_v2", FAST
 SHARE_OF_PEAK = {"vgg16": 0.9}
 # Operations of one photo at 224 pixels, two for each product and sum: of the convolutions, which is all but 1 %.
 GIGA_OPERATIONS = {"vgg16": 30.69, "mobilenet_v2": 0.60}
-
-
-def draw_photos(folder: Path, n_photos: int) -> None:
-    """Write JPEG files of noise, 192 pixels wide, in two class folders."""
-    generator = np.random.default_rng(0)
-    for number in range(n_photos):
-        path = folder / ("a", "b")[number % 2] / f"{number}.jpg"
-        path.parent.mkdir(exist_ok=True)
-        coarse = generator.integers(0, 255, (12, 12, 3), dtype=np.uint8)
-        Image.fromarray(coarse).resize((192, 144), Image.Resampling.BICUBIC).save(path, quality=90)
 
 
 def link_photos(source: Path, folder: Path, n_photos: int) -> None:
@@ -182,22 +170,16 @@ def measured(name: str, size: int, folder: Path, weights: Path | None, pairs: in
 
 def main() -> None:
     """Measure every backbone at every size, and keep the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=Path, help="a folder of class folders")
-    parser.add_argument("--weights", type=Path, help="of MobileNetV2")
-    parser.add_argument("--backbones", default="vgg16,mobilenet_v2")
-    parser.add_argument("--sizes", default="224,128")
-    parser.add_argument("--n", type=int, default=128)
-    parser.add_argument("--pairs", type=int, default=5)
-    options = parser.parse_args()
+    taken = parser(__doc__)
+    taken.add_argument("--backbones", default="vgg16,mobilenet_v2")
+    taken.add_argument("--sizes", default="224,128")
+    taken.add_argument("--n", type=int, default=96, help="photos")
+    options = taken.parse_args()
     sizes = [int(size) for size in options.sizes.split(",")]
     figures = []
-    with TemporaryDirectory() as place:
+    with inputs(options), TemporaryDirectory() as place:
         folder = Path(place)
-        if options.photos:
-            link_photos(options.photos, folder, options.n)
-        else:
-            draw_photos(folder, options.n)
+        link_photos(options.photos, folder, options.n)
         for name in options.backbones.split(","):
             weights = options.weights if name == "mobilenet_v2" else None
             figures += [measured(name, size, folder, weights, options.pairs) for size in sizes]

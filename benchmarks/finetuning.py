@@ -1,6 +1,6 @@
 """Fine-tuning to equal validation loss: `finetuned` beside the code of tutorials.
 
-    python benchmarks/finetuning.py PHOTOS WEIGHTS [--pairs 5] [--size 288] [--epochs 10] [--seed 0]
+    python benchmarks/finetuning.py [--photos PHOTOS] [--weights WEIGHTS] [--pairs 5] [--epochs 10]
 
 Both begin with the photo files, MobileNetV2's own weights and an untrained head of the same form, and end with its
 last block trained. The tutorial puts augmentation layers before the network, trains the head for so many epochs on
@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from paired import OURS, STOCK, compare
+from paired import OURS, STOCK, compare, inputs, parser
 from tutorial import Curve, class_folders, datasets, fresh_task, keep_to_equal_loss, noted
 
 from tellapart.models import networks
@@ -74,14 +74,17 @@ def with_augmentation(backbone: Any, n_classes: int) -> Any:
 
 def main() -> None:
     """Measure and keep the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--size", type=int, default=288)
-    parser.add_argument("--epochs", type=int, default=10, help="of each of the tutorial's two phases")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    taken = parser(__doc__)
+    taken.add_argument("--size", type=int, default=224)
+    taken.add_argument("--epochs", type=int, default=10, help="of each of the tutorial's two phases")
+    taken.add_argument("--seed", type=int, default=0)
+    options = taken.parse_args()
+    with inputs(options):
+        measure(options)
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Time both in turn."""
     curves: dict[str, list[Curve]] = {OURS: [], STOCK: []}
     ends: dict[str, list[dict[str, float]]] = {OURS: [], STOCK: []}
 

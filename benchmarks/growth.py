@@ -1,6 +1,6 @@
 """Cost against the number of photos and of classes: is it linear?
 
-    python benchmarks/growth.py [--numbers 250,500,1000,2000] [--classes 2,4,8,16] [--rounds 3]
+    python benchmarks/growth.py [--numbers 250,500,1000,2000] [--classes 2,4,8,16] [--pairs 3]
 
 Drawn photos, all different, and the built-in backbone, each time without features of an earlier round. Told are the
 seconds of the processor (of all cores together) for scan, audit, features and the linear head, by number of photos
@@ -8,7 +8,6 @@ seconds of the processor (of all cores together) for scan, audit, features and t
 take turns; and the slope of each on logarithmic scales: 1 is linear, 0 does not grow.
 """
 
-import argparse
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from paired import keep
+from paired import keep, parser
 from PIL import Image
 
 from tellapart.models.choice import BUILT_IN, resolve
@@ -93,18 +92,17 @@ def curve(sizes: dict[int, tuple[int, int]], source: Source, rounds: int) -> dic
 
 def main() -> None:
     """Measure both curves, and keep the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--numbers", default="250,500,1000,2000")
-    parser.add_argument("--classes", default="2,4,8,16")
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
+    taken = parser(__doc__, pairs=3)  # photos and weights are its own
+    taken.add_argument("--numbers", default="250,500,1000,2000")
+    taken.add_argument("--classes", default="2,4,8,16")
+    options = taken.parse_args()
     numbers, classes = ([int(one) for one in told.split(",")] for told in (options.numbers, options.classes))
     middle = numbers[len(numbers) // 2]
     chosen = resolve([BUILT_IN], None, Silent())
     (row,) = chosen.backbones
     source = source_of(row, row.image_size, chosen.weights[row.name])
-    by_photos = curve({n: (n, CLASSES) for n in numbers}, source, options.rounds)
-    by_classes = curve({n: (middle, n) for n in classes}, source, options.rounds)
+    by_photos = curve({n: (n, CLASSES) for n in numbers}, source, options.pairs)
+    by_classes = curve({n: (middle, n) for n in classes}, source, options.pairs)
     found = {"by photos": slopes(numbers, by_photos), "by classes": slopes(classes, by_classes)}
     keep(
         "growth",

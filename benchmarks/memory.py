@@ -17,12 +17,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from features import draw_photos
-from paired import keep
+from paired import inputs, keep, parser
 
-DRAWN = 200
-# Bytes a photo that a table of names may take: path, class, two digests, size, what was measured, and a thumbnail.
-ALLOWED_KB = 8.0
+# What a table of names may take of each photo: path, class, two digests, size, and what was measured.
+ALLOWED_KB = 3.0
 
 
 def link(source: Path, folder: Path, number: int) -> None:
@@ -97,21 +95,17 @@ def growth(peaks: dict[int, dict[str, float]]) -> dict[str, float]:
 
 def main() -> None:
     """Measure every number, and keep the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=Path)
-    parser.add_argument("--numbers", default="1000,10000,50000")
-    parser.add_argument("--backbone", default="pocket")
-    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    taken = parser(__doc__)
+    taken.add_argument("--numbers", default="1000,10000,50000")
+    taken.add_argument("--backbone", default="pocket")
+    taken.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    options = taken.parse_args()
     if options.child:
         child(options.child, options.backbone)
         return
-    with TemporaryDirectory() as place:
-        source = options.photos
-        if source is None:
-            source = Path(place)
-            draw_photos(source, DRAWN)
-        peaks = {int(number): measured(source, int(number), options.backbone) for number in options.numbers.split(",")}
+    numbers = [int(number) for number in options.numbers.split(",")]
+    with inputs(options):
+        peaks = {number: measured(options.photos, number, options.backbone) for number in numbers}
     added = growth(peaks)
     figures: dict[str, Any] = {
         "aim": {"kilobytes a photo, at most": ALLOWED_KB},

@@ -3,6 +3,7 @@
 python benchmarks/page.py
 """
 
+import argparse
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ each figure is a median with its lowest and highest. What was tried, and why an 
 
 def main() -> None:
     """Write the page from what was kept."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))}
     names = [name for name in ORDER if name in found] + [name for name in found if name not in ORDER]
     PAGE.write_text("\n".join([HEAD, *(section(found[name]) for name in names)]), encoding="utf-8")

@@ -4,15 +4,18 @@ Every benchmark hands its runs to `compare`, which changes their order from pair
 becomes slower meanwhile is unjust to neither, and keeps what it found in `benchmarks/results/NAME.json`.
 """
 
+import argparse
 import json
 import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from tellapart.machine import processor, usable_cores
@@ -20,6 +23,37 @@ from tellapart.machine import processor, usable_cores
 RESULTS: Final = Path(__file__).with_name("results")
 OURS: Final = "tellapart"
 STOCK: Final = "keras"
+DRAWN: Final = 60  # photos of each kind of furniture, where none are given
+
+
+def parser(told: str | None, *, pairs: int = 5) -> argparse.ArgumentParser:
+    """What every benchmark takes; `told` is its docstring."""
+    found = argparse.ArgumentParser(description=told, formatter_class=argparse.RawDescriptionHelpFormatter)
+    found.add_argument("--photos", type=Path, help="a folder of class folders; without it furniture is drawn")
+    found.add_argument("--weights", type=Path, help="MobileNetV2's without dense layers; without it random ones")
+    found.add_argument("--pairs", type=int, default=pairs, help="how often each is timed")
+    return found
+
+
+@contextmanager
+def inputs(given: argparse.Namespace) -> Iterator[None]:
+    """Fill in the photos and weights that were not given; random weights show times, not accuracies."""
+    with TemporaryDirectory(prefix="tellapart-bench-") as place:
+        if given.photos is None:
+            from tellapart.demo.furniture_set import draw_furniture
+            from tellapart.progress import Silent
+
+            given.photos = Path(place) / "furniture"
+            drawn = draw_furniture(given.photos, photos_per_class=DRAWN, progress=Silent())
+            drawn.broken.unlink()  # stock Keras stops at it
+        if given.weights is None:
+            from tellapart.models.backbones import build_backbone, find_backbone
+            from tellapart.models.backend import keras
+
+            keras.utils.set_random_seed(0)
+            given.weights = Path(place) / "random.weights.h5"
+            build_backbone(find_backbone("mobilenet_v2"), 224).save_weights(given.weights)
+        yield
 
 
 def compare(runs: Mapping[str, Callable[[], Any]], *, pairs: int = 5, warm_up: bool = True) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Predicting: start-up of a process to its first answer, latency of one photo, throughput of many; beside stock Keras.
 
-    python benchmarks/prediction.py --photos PHOTOS --weights WEIGHTS [--run RUN] [--count 200] [--pairs 5]
+    python benchmarks/prediction.py [--photos PHOTOS] [--weights WEIGHTS] [--run RUN] [--count 200] [--pairs 5]
 
 Tellapart answers with the `model.onnx` of a run's `bottleneck`, stock Keras (`stock_prediction.py`) with the
 `model.keras` beside it: the same network. Without RUN one is made first, untimed, of PHOTOS (a folder a class) and
@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from paired import OURS, STOCK, compare, keep, spread
+from paired import OURS, STOCK, compare, inputs, keep, parser, spread
 
 RECIPE = "bottleneck"
 SCRIPT = Path(__file__).with_name("stock_prediction.py")
@@ -88,18 +88,21 @@ def start_up(folder: Path, photo: Path, pairs: int) -> dict[str, Any]:
 
 def main() -> None:
     """Time both in turn."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--photos", type=Path, required=True)
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--run", type=Path)
-    parser.add_argument("--count", type=int, default=200, help="how many of the photos")
-    parser.add_argument("--rounds", type=int, default=50, help="how many of them one by one")
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--measure", type=Path, help="a model file: one process of ours; the benchmark calls itself so")
-    given = parser.parse_args()
+    taken = parser(__doc__)
+    taken.add_argument("--run", type=Path)
+    taken.add_argument("--count", type=int, default=200, help="how many of the photos")
+    taken.add_argument("--rounds", type=int, default=50, help="how many of them one by one")
+    taken.add_argument("--measure", type=Path, help="a model file: one process of ours; the benchmark calls itself so")
+    given = taken.parse_args()
     if given.measure:
         sys.stdout.write(json.dumps(measure(given.measure, given.photos, given.rounds)) + "\n")
         return
+    with inputs(given):
+        both_in_turn(given)
+
+
+def both_in_turn(given: argparse.Namespace) -> None:
+    """Make a run where none is given, and time it beside stock Keras."""
     photos = sorted(path for path in given.photos.rglob("*.*") if path.is_file())
     photos = photos[:: -(-len(photos) // given.count)]
     with TemporaryDirectory(prefix="tellapart-bench-") as place:

@@ -1,6 +1,6 @@
 """The search for hyper-parameters to equal validation loss: `tuned` beside KerasTuner on the same space.
 
-    python benchmarks/tuning.py PHOTOS [--pairs 5] [--budget 300] [--search random|hyperband] [--seed 0]
+    python benchmarks/tuning.py [--photos PHOTOS] [--pairs 5] [--budget 150] [--search random|hyperband] [--seed 0]
 
 Both search learning rate, dropout, augmentation, width, batch size and weight decay of the deeper CNN. KerasTuner
 (`pip install keras-tuner`; without it nothing is measured) goes by random search, or by Hyperband, on
@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from paired import OURS, STOCK, compare
+from paired import OURS, STOCK, compare, inputs, parser
 from tutorial import Curve, class_folders, datasets, fresh_task, keep_to_equal_loss, noted
 
 from tellapart.models import networks
@@ -44,7 +44,7 @@ def ours(options: argparse.Namespace) -> Curve:
         curve.append((time.perf_counter() - start, value))
         genuine(trial, value, step)
 
-    with fresh_task(options.photos, seed=options.seed, budget=options.budget, trials=options.trials) as task:
+    with fresh_task(options.photos, seed=options.seed, search_time=options.budget, trials=options.trials) as task:
         Trial.report = noting  # type: ignore[method-assign]
         try:
             fit_tuned(task, SCRATCH_SIZE)
@@ -117,16 +117,21 @@ def with_augmentation(n_classes: int, width: float, dropout: float, strength: fl
 
 def main() -> None:
     """Measure and keep the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--budget", type=float, default=300)
-    parser.add_argument("--trials", type=int, default=30, help="of ours, at most")
-    parser.add_argument("--search", choices=("random", "hyperband"), default="random")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    taken = parser(__doc__)
+    taken.add_argument("--budget", type=float, default=150, help="seconds of each search")
+    taken.add_argument("--trials", type=int, default=30, help="of ours, at most")
+    taken.add_argument("--search", choices=("random", "hyperband"), default="random")
+    taken.add_argument("--seed", type=int, default=0)
+    options = taken.parse_args()
     if find_spec("keras_tuner") is None:
-        sys.exit("Not measured: KerasTuner is not installed. Next: pip install keras-tuner")
+        sys.stdout.write("Not measured: KerasTuner is not installed. Next: pip install keras-tuner\n")
+        return
+    with inputs(options):
+        measure(options)
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Time both in turn."""
     curves: dict[str, list[Curve]] = {OURS: [], STOCK: []}
 
     def run(name: str) -> float:

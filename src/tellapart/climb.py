@@ -82,6 +82,7 @@ class Climb:
             self.progress,
             self.photos.items if self.rounds > 1 else (),
             self.split.groups,
+            self.rounds,
         )
 
 
@@ -122,7 +123,7 @@ def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
     seconds = {
         **fitted.seconds,
         "evaluate": time.perf_counter() - before_test,
-        "total": time.perf_counter() - start,
+        "total": time.perf_counter() - start + fitted.found_done,
     }
     entry = _entry(recipe, fitted, climb, evaluation)
     entry["seconds"] = {name: round(value, 3) for name, value in seconds.items()}

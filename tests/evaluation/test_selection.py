@@ -66,14 +66,6 @@ def test_of_about_equally_dear_ones_the_earlier_is_chosen_whatever_the_clock_say
         assert f"took about as long ({tuned:.0f} seconds, 40) and comes earlier on the ladder." in best["why"]
 
 
-def test_work_that_was_taken_over_counts() -> None:
-    marks = {"bottleneck": marked(90), "tuned": marked(90, 0.49)}
-    rows = entries(marks, {"bottleneck": 30.0, "tuned": 4.0})
-    assert choose(rows, marks)["recipe"] == "tuned"
-    rows[1]["seconds"] |= {"features": 0.0, "train": 300.0, "evaluate": 1.0}
-    assert choose(rows, marks)["recipe"] == "bottleneck"
-
-
 def test_few_photos_do_not_choose_a_poor_recipe() -> None:
     """12 photos, 58 and 92 %: the test cannot tell (p = 0.125), and all the same nobody would take the first."""
     right = {"baseline": 7, "finetuned": 11}

@@ -149,12 +149,29 @@ def test_fast_features_are_of_learned_photos_alone_and_kept_apart(
     source = pretrained.source
     expected, found = features_for(plain, source), features_for(fast, source)
     assert runs == [6, 3, 6, 6]  # in 8 bits those to calibrate by, then the same; what validates is there
-    assert np.array_equal(found[1], expected[1])
-    assert not np.array_equal(found[0], expected[0])
-    spread = expected[0].std(axis=0).mean()
-    assert np.abs(found[0] - expected[0]).mean() < 0.2 * spread
-    assert np.array_equal(features_for(fast, source)[0], found[0])
+    assert np.array_equal(found.valid, expected.valid)
+    assert not np.array_equal(found.train, expected.train)
+    spread = expected.train.std(axis=0).mean()
+    assert np.abs(found.train - expected.train).mean() < 0.2 * spread
+    assert np.array_equal(features_for(fast, source).train, found.train)
     assert len(runs) == 4
+
+
+def test_features_that_are_found_done_take_what_they_took(
+    pretrained: Pretrained, photos: tuple[Path, tuple[Photo, ...]], tmp_path: Path
+) -> None:
+    root, items = photos
+    options = Options(backbone=pretrained.backbone, weights=FILE, image_size=64)
+    task = Task(root, ("a", "b", "c"), items[:6], items[6:], options, tmp_path, tmp_path)
+    first = features_for(task, pretrained.source)
+    again = features_for(task, pretrained.source)
+    assert again.seconds == first.seconds > 0
+    assert 0 < again.spent < first.spent
+    shared = features_for(replace(task, rounds=4), pretrained.source)
+    assert shared.seconds == pytest.approx(first.seconds / 3)  # three of four rounds use a photo
+    (tmp_path / "features" / pretrained.source.key / "seconds.json").unlink()
+    unknown = features_for(task, pretrained.source)
+    assert unknown.seconds == pytest.approx(unknown.spent)
 
 
 def test_what_is_rounded_by_other_photos_has_another_key(

@@ -6,6 +6,7 @@ import pytest
 from tiny_set import QUIET, draw_set, random_weights, task_on, tiny_backbone
 
 from tellapart.errors import WeightsError
+from tellapart.files import write_json
 from tellapart.models import transfer
 from tellapart.models.backend import keras
 from tellapart.models.cuts import cut_layer, output_of
@@ -126,6 +127,10 @@ def test_rounds_that_take_turns_share_one_file_of_activations(task: Task, tmp_pa
         assert transfer._views(one, pretrained, halves, one.train, 2).kept.shape[:2] == (len(everything), 2)
     kept = list((tmp_path / "activations").glob("*.npy"))
     assert len(kept) == 1
+    n_pictures = 2 * len(everything)
+    write_json(kept[0].with_suffix(".json"), {"photos": n_pictures, "seconds": 900.0})
+    share = transfer._views(replace(rounds[0], rounds=3), pretrained, halves, task.train, 2).found_done
+    assert share == pytest.approx(300, abs=5)  # of the seconds that it took to compute them, a third
     alone = transfer._views(replace(task, cache=tmp_path), pretrained, halves, task.valid, 1)
     shared = transfer._views(rounds[0], pretrained, halves, task.valid, 2)
     assert np.array_equal(shared.kept[shared.rows, 0], alone.kept[alone.rows, 0])

@@ -32,7 +32,7 @@ def test_a_crop_is_proposed_once_by_the_window_that_begins_near_it(mirrored: boo
     where = np.array([[0.9, 0.08, 0.9, -0.08]])
     cut, _ = resampled(photos[:1].astype(np.float32), where)
     cut = cut[..., ::-1] if mirrored else cut
-    found = propose(np.concatenate([photos, cut.astype(np.uint8)]))
+    found = propose(list(np.concatenate([photos, cut.astype(np.uint8)])))
     rows = np.nonzero((np.minimum(found.whole, found.cut) == 0) & (np.maximum(found.whole, found.cut) == 20))[0]
     assert len(rows) == 1
     only = found.take(rows)
@@ -42,7 +42,7 @@ def test_a_crop_is_proposed_once_by_the_window_that_begins_near_it(mirrored: boo
 
 
 def test_different_pictures_are_rarely_proposed_and_none_with_itself() -> None:
-    found = propose(thumbnails(60))
+    found = propose(list(thumbnails(60)))
     assert len(found) <= 3
     assert (found.whole != found.cut).all()
 
@@ -59,5 +59,5 @@ def test_the_strongest_of_each_photo_are_kept_whatever_others_have() -> None:
 def test_photos_of_one_scene_do_not_propose_every_pair() -> None:
     scene = np.repeat(thumbnails(1), 600, axis=0).astype(float)
     noisy = np.clip(scene + np.random.default_rng(1).normal(0, 3, scene.shape), 0, 255).astype(np.uint8)
-    found = propose(noisy)
+    found = propose(list(noisy))
     assert 0 < found.strongest(8).sum() <= 8 * 600

@@ -4,6 +4,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from photo_maker import class_folders, noise, png_of, quarters, save
@@ -80,7 +81,7 @@ def test_a_photo_is_measured_and_its_group_kept(tmp_path: Path) -> None:
     one, other = scan(tmp_path / "t.csv").items
     assert (one.group, other.group) == ("patient 7", "")
     assert one.look is not None
-    assert (one.look.format, one.look.thumbnail.shape) == ("PNG", (64, 64))
+    assert (one.look.format, np.asarray(one.look.thumbnail).shape) == ("PNG", (64, 64))
     assert one == replace(one, look=None), "what was measured follows from the content, and is no part of it"
 
 

@@ -5,6 +5,7 @@ weights and preprocessing, some photos a file, so that a later run with more
 photos computes the new ones only. Files are safetensors: plain arrays.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from tellapart.models.backbones import Backbone, build_backbone
 from tellapart.models.backend import keras
 from tellapart.models.engine import fast_forward
 from tellapart.models.forward import Later, Run, in_batches
+from tellapart.models.kept_seconds import FILE, add_seconds, seconds_of
 from tellapart.models.task import Task
 from tellapart.models.weights import fingerprint, load_weights
 from tellapart.photos.batches import DECODER, map_rows, pixels_of, write_rows
@@ -166,7 +168,9 @@ def pooled_features(
     if missing:
         found = _computed(source, root, missing, cache)
         title = f"Features of {source.backbone.name}"
+        start = time.perf_counter()
         _keep(folder, missing, track(found, title, len(missing), progress))
+        add_seconds(folder / FILE, len(missing), time.perf_counter() - start)
         held = _held(folder)
     return _pooled(held, photos)
 
@@ -181,14 +185,39 @@ def kept_features(source: Source, photos: Sequence[Photo], cache: Path) -> np.nd
     return _pooled(held, photos) if photos and all(photo.content in held for photo in photos) else None
 
 
-def features_for(task: Task, source: Source) -> tuple[np.ndarray, np.ndarray]:
-    """Pooled features of a task's training photos and of its validation photos, (photos, channels) each."""
+@dataclass(frozen=True)
+class Pooled:
+    """The pooled features that a task needs.
+
+    Attributes:
+        train: Of its training photos, (photos, channels).
+        valid: Of its validation photos.
+        seconds: What computing them takes, also where they were found done; of rounds this one's share.
+        spent: What this call took.
+    """
+
+    train: np.ndarray
+    valid: np.ndarray
+    seconds: float
+    spent: float
+
+
+def features_for(task: Task, source: Source) -> Pooled:
+    """Pooled features of a task's photos."""
+    start = time.perf_counter()
     learning = learning_source(source, task.train, fast=task.options.fast)
     parts = ((learning, task.train), (source, task.valid))
-    learned, steered = (
+    train, valid = (
         pooled_features(own, task.root, photos, cache=task.cache, progress=task.progress) for own, photos in parts
     )
-    return learned, steered
+    spent = time.perf_counter() - start
+    seconds = 0.0
+    for own, photos in parts:
+        # A photo serves every round but the one that tests it; in 8 bits each round computes its own.
+        n_photos = len(photos) / (1 if own.calibration else max(1, task.rounds - 1))
+        folder = task.cache / "features" / own.key
+        seconds += seconds_of(folder / FILE, n_photos, measured=spent * len(photos) / (len(train) + len(valid)))
+    return Pooled(train, valid, seconds, spent)
 
 
 def _computed(source: Source, root: Path, photos: Sequence[Photo], cache: Path) -> Iterator[dict[str, np.ndarray]]:
@@ -296,7 +325,7 @@ def cut(pretrained: Pretrained, cache: Path) -> Cut:
 def activations(
     lower: Run, pictures: Callable[[], Iterator[np.ndarray]], shape: tuple[int, ...], path: Path
 ) -> np.ndarray:
-    """What the frozen lower part makes of some pictures, computed once and kept at `path`.
+    """What the frozen lower part makes of some pictures, computed once and kept at `path`, what it took beside it.
 
     Args:
         lower: The lower part of a backbone.
@@ -308,5 +337,7 @@ def activations(
         The activations, float16, mapped from disk.
     """
     if not path.exists():
+        start = time.perf_counter()
         write_rows(path, in_batches(lower, pictures()), shape, np.float16)
+        add_seconds(path.with_suffix(".json"), shape[0], time.perf_counter() - start)
     return map_rows(path)

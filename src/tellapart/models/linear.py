@@ -48,12 +48,11 @@ class LinearHead:
 
 def fit_linear(task: Task) -> Fitted:
     """The recipe `linear`: the head on the backbone, written as one network; no Keras is used."""
-    start = time.perf_counter()
     source = source_for(task)
-    learned, steered = features_for(task, source)
-    between = time.perf_counter()
+    found = features_for(task, source)
+    start = time.perf_counter()
     with task.progress.bar("Training linear", 1) as bar:
-        head = fit_linear_head(learned, task.labels(task.train), _groups(task))
+        head = fit_linear_head(found.train, task.labels(task.train), _groups(task))
         bar.advance()
     backbone = backbone_onnx(source.backbone, source.spec.size, source.path, task.cache)
     content = with_linear_head(backbone, head)
@@ -62,13 +61,14 @@ def fit_linear(task: Task) -> Fitted:
         Written(content, count_numbers(content), _answering(backbone, head)),
         source.spec,
         History(),
-        head.probabilities(learned),
-        head.probabilities(steered),
-        {"features": between - start, "train": time.perf_counter() - between},
+        head.probabilities(found.train),
+        head.probabilities(found.valid),
+        {"features": found.seconds, "train": time.perf_counter() - start},
         head.weights.size + head.bias.size,
         source.backbone.name,
         {"strength": head.strength, "folds": FOLDS},
-        Features(None, learned, steered),
+        Features(None, found.train, found.valid),
+        found.seconds - found.spent,
     )
 
 

@@ -115,6 +115,7 @@ def finetuned(task: Task) -> Fitted:
         train=block.train,
         valid=block.valid,
         seconds=seconds,
+        found_done=head.found_done + block.found_done,
         trainable_parameters=trainable_parameters(block.network),
         hyperparameters={**vars(task.capped(transfer.BLOCK_PLAN)), "views": transfer.VIEWS},
         features=Features(transfer.with_features(pretrained, head.network), *block.features),
@@ -134,6 +135,7 @@ def _transferred(task: Task, pretrained: Pretrained, head: transfer.TrainedHead,
         pretrained.backbone.name,
         {**vars(transfer.head_plan(task)), "dropout": transfer.HEAD_DROPOUT},
         Features(transfer.with_features(pretrained, head.network), *head.features),
+        head.found_done,
     )
 
 

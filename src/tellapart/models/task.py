@@ -56,6 +56,7 @@ class Task:
         together: All photos of a run whose rounds take turns with them; what is computed
             of them once serves every round. Empty where there is one round.
         groups: The group of each photo that has one, by path; a group shows the same thing.
+        rounds: How many rounds take turns.
     """
 
     root: Path
@@ -68,6 +69,7 @@ class Task:
     progress: Progress = field(default_factory=Silent)
     together: tuple[Photo, ...] = ()
     groups: Mapping[str, str] = field(default_factory=dict)
+    rounds: int = 1
 
     def labels(self, photos: Sequence[Photo]) -> np.ndarray:
         """Class numbers of photos, int64."""
@@ -122,12 +124,13 @@ class Fitted:
         history: Its epochs.
         train: Probabilities of the training photos, (photos, classes).
         valid: Probabilities of the validation photos.
-        seconds: Spent on features and on training.
+        seconds: What features and training take; also those that were found done, of rounds each its share.
         trainable_parameters: How many numbers this recipe adjusted.
         backbone: The name of its backbone, where it has one.
         hyperparameters: What it was trained with.
         features: Where it has a backbone. Those of a network that saw nothing but these
             photos do not tell strangers (docs/LOG.md).
+        found_done: How many of these seconds were spent before; below 0 where other rounds share what was spent.
     """
 
     recipe: str
@@ -141,6 +144,7 @@ class Fitted:
     backbone: str | None = None
     hyperparameters: dict[str, Any] = field(default_factory=dict)
     features: Features | None = None
+    found_done: float = 0.0
 
     @property
     def parameters(self) -> int:

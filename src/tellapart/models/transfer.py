@@ -21,6 +21,7 @@ from tellapart.models.features import (
     photo_to,
     source_for,
 )
+from tellapart.models.kept_seconds import seconds_of
 from tellapart.models.scratch import batches_of, outputs_of, predict
 from tellapart.models.task import Task
 from tellapart.models.training import History, Plan, Watcher, train
@@ -41,7 +42,10 @@ STRENGTH: Final = 1.0
 
 @dataclass(frozen=True)
 class TrainedHead:
-    """A head on pooled features, what it gives for training and validation photos, and these features."""
+    """A head on pooled features, what it gives for training and validation photos, and these features.
+
+    `seconds` and `found_done` are those of `task.Fitted`.
+    """
 
     network: Any
     history: History
@@ -49,6 +53,7 @@ class TrainedHead:
     valid: np.ndarray
     seconds: dict[str, float]
     features: tuple[np.ndarray, np.ndarray]
+    found_done: float
 
 
 def pretrained_for(task: Task) -> Pretrained:
@@ -63,15 +68,16 @@ def pretrained_for(task: Task) -> Pretrained:
 
 def train_head(task: Task, pretrained: Pretrained, name: str) -> TrainedHead:
     """Train the small fully connected network on the features of a frozen backbone."""
+    found = features_for(task, pretrained.source)
+    learned, steered = found.train, found.valid
     start = time.perf_counter()
-    learned, steered = features_for(task, pretrained.source)
-    between = time.perf_counter()
     head = networks.head(learned.shape[1], len(task.classes), dropout=HEAD_DROPOUT)
     plan = head_plan(task)
     parts = batches_of(task, rows_of(learned), rows_of(steered), plan)
     history = train(head, parts, plan, Watcher(name, task.progress))
-    seconds = {"features": between - start, "train": time.perf_counter() - between}
-    return TrainedHead(head, history, predict(head, learned), predict(head, steered), seconds, (learned, steered))
+    seconds = {"features": found.seconds, "train": time.perf_counter() - start}
+    answers = predict(head, learned), predict(head, steered)
+    return TrainedHead(head, history, *answers, seconds, (learned, steered), found.seconds - found.spent)
 
 
 def head_plan(task: Task) -> Plan:
@@ -118,8 +124,9 @@ def train_last_block(task: Task, pretrained: Pretrained, head: TrainedHead, name
         network.set_weights(before)
         history = History(history.rows, 0, "no epoch lowered the validation loss of the head")
     (of_train, learned), (of_valid, steered) = (outputs_of(both, part) for part in (views.kept[views.rows, 0], valid))
-    seconds = {"features": between - start, "train": time.perf_counter() - between}
-    return TrainedHead(network, history, of_train, of_valid, seconds, (learned, steered))
+    found_done = views.found_done + shown.found_done
+    seconds = {"features": between - start + found_done, "train": time.perf_counter() - between}
+    return TrainedHead(network, history, of_train, of_valid, seconds, (learned, steered), found_done)
 
 
 def _unfreeze(upper: Any) -> None:
@@ -133,10 +140,14 @@ def _unfreeze(upper: Any) -> None:
 
 @dataclass(frozen=True)
 class _Views:
-    """Activations below the cut, (photos, views, rows, columns, channels), view 0 as the photo is; and whose rows."""
+    """Activations below the cut, (photos, views, rows, columns, channels), view 0 as the photo is; and whose rows.
+
+    `found_done` is as in `task.Fitted`.
+    """
 
     kept: np.ndarray
     rows: np.ndarray
+    found_done: float
 
 
 def _views(task: Task, pretrained: Pretrained, halves: Cut, photos: Sequence[Photo], n_views: int) -> _Views:
@@ -163,10 +174,13 @@ def _views(task: Task, pretrained: Pretrained, halves: Cut, photos: Sequence[Pho
     n_pictures = len(together) * n_views
     told = lambda: track(pictures(), f"Below {halves.layer}", n_pictures, task.progress)  # noqa: E731
     path = task.cache / "activations" / f"{key}.npy"
+    start = time.perf_counter()
     kept = activations(halves.lower, told, (n_pictures, *halves.shape), path)
+    spent = time.perf_counter() - start
+    found_done = seconds_of(path.with_suffix(".json"), n_pictures / task.rounds, measured=spent) - spent
     place = {photo.path: number for number, photo in enumerate(together)}
     rows = np.array([place[photo.path] for photo in photos])
-    return _Views(kept.reshape(len(together), n_views, *halves.shape), rows)
+    return _Views(kept.reshape(len(together), n_views, *halves.shape), rows, found_done)
 
 
 def _any_view(views: _Views) -> Fetch:

@@ -94,11 +94,11 @@ def fit_tuned(task: Task, size: int) -> Fitted:
     else:  # the best trial may be of an earlier process; its seed makes it again
         fitted = searcher.fitted or Settings(**best.params).fit(task, "tuned", size)
     # What `augmented` took belongs to the search, which would have made that trial itself.
-    taken_over = before[-1].seconds if before else 0.0
-    seconds = {"features": 0.0, "train": time.perf_counter() - start + spent + taken_over}
+    found_done = spent + (before[-1].seconds if before else 0.0)
+    seconds = {"features": 0.0, "train": time.perf_counter() - start + found_done}
     found = {**fitted.hyperparameters, **best.params, "trials": n_trials, "best_trial": best.number}
     found |= {"trials_cut_off": cut_off} if cut_off else {}
-    return replace(fitted, seconds=seconds, hyperparameters=found)
+    return replace(fitted, seconds=seconds, hyperparameters=found, found_done=found_done)
 
 
 class _Searcher:

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from tellapart.photos.alignment import align
-from tellapart.photos.proposals import Proposals, propose
+from tellapart.photos.proposals import Proposals, Thumbnails, propose
 from tellapart.photos.scan import Photo
 
 _FLAT: Final = 0.02  # Contrast; a nearly blank photo correlates with anything.
@@ -22,6 +22,7 @@ _FLAT: Final = 0.02  # Contrast; a nearly blank photo correlates with anything.
 # rounds after it find.
 _A_PHOTO: Final = 8
 _ROUNDS: Final = 3
+_AT_ONCE: Final = 2048  # pairs: 16 MB of thumbnails, and some times that while they are aligned
 # From 0.72 up all pairs that furniture4 has of itself are one photo or one studio scene, from 0.70 down like sofas on
 # white are among them. Mirror images are symmetrical things more often than copies.
 WHOLE: Final = 0.85
@@ -76,8 +77,7 @@ def find_duplicates(photos: Sequence[Photo]) -> Duplicates:
         if (look := photos[place].look) is not None and look.contrast >= _FLAT
     ]
     if len(places) > 1:
-        thumbnails = np.stack([look.thumbnail for place in places if (look := photos[place].look)])
-        near = _near_duplicates(thumbnails)
+        near = _near_duplicates([look.thumbnail for place in places if (look := photos[place].look)])
         pairs += [Pair(places[pair.one], places[pair.other], pair.kind, pair.distance) for pair in near]
     groups = joined(len(photos), ((pair.one, pair.other) for pair in pairs))
     return Duplicates(tuple(group for group in groups if len(group) > 1), tuple(pairs))
@@ -107,11 +107,17 @@ def _equal_pixels(photos: Sequence[Photo]) -> list[Pair]:
     return pairs
 
 
-def _confirmed(thumbnails: np.ndarray, proposals: Proposals) -> list[Pair]:
-    """The proposals that agree in their fine structure once they are aligned."""
-    source = thumbnails[proposals.cut]
+def _confirmed(thumbnails: Thumbnails, proposals: Proposals) -> list[Pair]:
+    """The proposals that agree in their fine structure once they are aligned, so many at a time."""
+    places = np.arange(len(proposals))
+    parts = (proposals.take(places[start : start + _AT_ONCE]) for start in range(0, len(proposals), _AT_ONCE))
+    return [pair for part in parts for pair in _aligned(thumbnails, part)]
+
+
+def _aligned(thumbnails: Thumbnails, proposals: Proposals) -> list[Pair]:
+    source, target = (np.stack([thumbnails[place] for place in some]) for some in (proposals.cut, proposals.whole))
     source[proposals.mirrored] = source[proposals.mirrored, :, ::-1]
-    found = align(source, thumbnails[proposals.whole], proposals.begin())
+    found = align(source, target, proposals.begin())
     same = (found.whole >= WHOLE) & (found.fine >= np.where(proposals.mirrored, FINE_MIRRORED, FINE))
     pairs = []
     for place in np.nonzero(same)[0].tolist():
@@ -122,7 +128,7 @@ def _confirmed(thumbnails: np.ndarray, proposals: Proposals) -> list[Pair]:
     return pairs
 
 
-def _near_duplicates(thumbnails: np.ndarray) -> list[Pair]:
+def _near_duplicates(thumbnails: Thumbnails) -> list[Pair]:
     """Align the strongest proposals of each photo, then those that may still join a group to something else."""
     proposals = propose(thumbnails)
     first = proposals.strongest(_A_PHOTO)

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from tellapart.photos.decode import FORMATS
+from tellapart.photos.shelf import Shelved
 
 SIDE: Final = 64  # Pixels of the thumbnail: fine enough to tell a copy from a like scene, 4 kB a photo.
 # Sharpness is judged at one size, or a large photo would always look softer than a small one.
@@ -36,7 +37,7 @@ class Look:
         darkest: Their 10th percentile, 0 to 1.
         brightest: Their 90th percentile, 0 to 1.
         sharpness: Variance of the Laplacian, grey values 0 to 255, longest side at most 256 pixels.
-        thumbnail: Shape (64, 64), uint8, grey, the whole photo squashed.
+        thumbnail: Shape (64, 64), uint8, grey, the whole photo squashed; of a scan it waits in a file.
         colour: Mean distance between the strongest and the weakest of red, green and blue, 0 (grey) to 1.
         warmth: Mean of red less blue, -1 (blue) to 1 (red).
     """
@@ -52,7 +53,7 @@ class Look:
     darkest: float
     brightest: float
     sharpness: float
-    thumbnail: np.ndarray
+    thumbnail: np.ndarray | Shelved
     colour: float = 0.0
     warmth: float = 0.0
 

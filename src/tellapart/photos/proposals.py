@@ -5,6 +5,7 @@ second for a thousand photos, and some seconds for five thousand.
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -12,6 +13,9 @@ from typing import Final
 import numpy as np
 
 from tellapart.photos.look import SIDE
+from tellapart.photos.shelf import Shelved
+
+Thumbnails = Sequence[np.ndarray | Shelved]  # (64, 64), uint8, grey
 
 _FREQUENCIES: Final = 8  # Of a cosine transform, each way: what survives re-saving and resizing.
 _SAMPLES: Final = 32
@@ -70,22 +74,21 @@ def windows() -> np.ndarray:
     return np.array([(none, none), *((across, down) for across in _MARGINS for down in _MARGINS)])
 
 
-def propose(thumbnails: np.ndarray) -> Proposals:
+def propose(thumbnails: Thumbnails) -> Proposals:
     """Compare all photos with all others.
 
     Args:
-        thumbnails: Shape (photos, 64, 64), uint8, grey.
+        thumbnails: Of each photo; read when they are looked at.
     """
-    grey = thumbnails.astype(np.float32)
-    whole = _shapes(grey, 0, False)
+    whole = _shapes(thumbnails, 0, False)
     found = [
-        _near(_shapes(grey, window, mirrored), whole, _PROPOSED, (window, mirrored))
+        _near(_shapes(thumbnails, window, mirrored), whole, _PROPOSED, (window, mirrored))
         for window, mirrored in itertools.product(range(len(windows())), (False, True))
     ]
     cut, other, cosine, window, mirrored = (np.concatenate(column) for column in zip(*found, strict=True))
     # Each pair once, by the window that agrees best.
     order = np.lexsort((mirrored, window, cut, other, -cosine))
-    pair = np.minimum(cut, other) * len(grey) + np.maximum(cut, other)
+    pair = np.minimum(cut, other) * len(thumbnails) + np.maximum(cut, other)
     _, first = np.unique(pair[order], return_index=True)
     best = order[np.sort(first)]
     return Proposals(other[best], cut[best], window[best], mirrored[best].astype(bool))
@@ -118,8 +121,14 @@ def _transform(before: float, after: float) -> np.ndarray:
     return (transform @ averages).astype(np.float32)  # type: ignore[no-any-return]
 
 
-def _shapes(thumbnails: np.ndarray, window: int, mirrored: bool) -> np.ndarray:
-    """The coarse shape of a window, shape (photos, 63), of length 1; without the mean, exposure cancels."""
+def _shapes(thumbnails: Thumbnails, window: int, mirrored: bool) -> np.ndarray:
+    """The coarse shape of a window, shape (photos, 63), of length 1; some photos at a time, which need not be here."""
+    parts = (thumbnails[start : start + _ROWS] for start in range(0, len(thumbnails), _ROWS))
+    return np.concatenate([_some_shapes(np.stack(some).astype(np.float32), window, mirrored) for some in parts])
+
+
+def _some_shapes(thumbnails: np.ndarray, window: int, mirrored: bool) -> np.ndarray:
+    """The shapes of a window, (photos, 63); without the mean, exposure cancels."""
     across, down = windows()[window].tolist()
     coefficients = _transform(*down) @ thumbnails @ _transform(*across).T
     order = np.arange(_FREQUENCIES, dtype=np.float32)

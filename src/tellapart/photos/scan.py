@@ -8,17 +8,19 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import cpu_count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from tellapart.errors import PhotosError, UnreadablePhotoError
 from tellapart.photos.decode import SUFFIXES, decode, read
 from tellapart.photos.listing import LeftOut, Listed, list_photos
 from tellapart.photos.look import Look, measure
+from tellapart.photos.shelf import Shelf
 from tellapart.progress import Progress, Silent, track
 
 
@@ -168,12 +170,19 @@ def _was_asked_for(source: Path) -> bool:
 
 def _inspect_all(root: Path, listed: Sequence[Listed]) -> Iterator[tuple[Path, Photo | LeftOut]]:
     # Pillow and hashlib release the interpreter's lock, so threads use every core.
+    shelf = Shelf()
     with ThreadPoolExecutor(cpu_count()) as pool:
-        yield from pool.map(lambda item: (root / item.path, inspect(root, item)), listed)
+        yield from pool.map(lambda item: (root / item.path, inspect(root, item, shelf)), listed)
 
 
-def inspect(root: Path, item: Listed) -> Photo | LeftOut:
-    """Open one listed file: a photo, or why it is left out."""
+def inspect(root: Path, item: Listed, shelf: Shelf | None = None) -> Photo | LeftOut:
+    """Open one listed file: a photo, or why it is left out.
+
+    Args:
+        root: What its path is relative to.
+        item: The file.
+        shelf: Takes the thumbnail, which stays in memory otherwise.
+    """
     try:
         item.path.encode("utf-8")
     except UnicodeEncodeError:
@@ -185,6 +194,7 @@ def inspect(root: Path, item: Listed) -> Photo | LeftOut:
     except UnreadablePhotoError as problem:
         return LeftOut(item.path, str(problem))
     digest = hashlib.sha256(content).hexdigest()
+    look = measure(content, image)
     return Photo(
         path=item.path,
         label=item.label,
@@ -194,7 +204,7 @@ def inspect(root: Path, item: Listed) -> Photo | LeftOut:
         height=image.height,
         part=item.part,
         group=item.group,
-        look=measure(content, image),
+        look=replace(look, thumbnail=shelf.put(np.asarray(look.thumbnail))) if shelf else look,
     )
 
 
