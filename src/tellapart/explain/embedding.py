@@ -17,6 +17,7 @@ _FEWEST_FOR_TSNE: Final = 30
 _COMPONENTS: Final = 50
 _PERPLEXITY: Final = 30.0
 _VOTERS: Final = 5
+_ROWS: Final = 256  # photos whose distances to all are held at once
 _DIGITS: Final = 6  # of a distance: what differs less is a tie, which the order of the photos settles
 
 
@@ -108,10 +109,23 @@ def _framed(flat: np.ndarray) -> np.ndarray:
 
 
 def _trust(features: np.ndarray, flat: np.ndarray) -> float | None:
-    from sklearn.manifold import trustworthiness
+    """What `sklearn.manifold.trustworthiness` gives, without its matrices of all photos by all photos."""
+    from sklearn.metrics import pairwise_distances
+    from sklearn.neighbors import NearestNeighbors
 
-    n = min(_VOTERS, (len(features) - 1) // 2)
-    return None if len(features) <= 3 else float(trustworthiness(features, flat, n_neighbors=n))
+    n_photos, n = len(features), min(_VOTERS, (len(features) - 1) // 2)
+    if n_photos <= 3:
+        return None
+    neighbours = NearestNeighbors(n_neighbors=n).fit(flat).kneighbors(return_distance=False)
+    too_far = 0
+    for start in range(0, n_photos, _ROWS):
+        of_these = neighbours[start : start + _ROWS]
+        distances = pairwise_distances(features[start : start + _ROWS], features)
+        np.fill_diagonal(distances[:, start:], np.inf)
+        shown = np.take_along_axis(distances, of_these, axis=1)
+        ranks = 1 + (distances[:, np.newaxis, :] < shown[:, :, np.newaxis]).sum(axis=2)
+        too_far += int(np.maximum(ranks - n, 0).sum())
+    return 1 - too_far * 2 / (n_photos * n * (2 * n_photos - 3 * n - 1))
 
 
 def nearest(features: np.ndarray, photo: int, among: np.ndarray, groups: Sequence[str], most: int) -> list[int]:
