@@ -1,11 +1,10 @@
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tellapart.models import machine_record
-from tellapart.models.machine_record import FILE, keep, kept, matrix_peak, measured_peak
+from tellapart.models.machine_record import FILE, keep, kept, measured_peak
 
 
 def test_what_was_kept_is_read(tmp_path: Path) -> None:
@@ -41,15 +40,6 @@ def test_another_format_is_not_read(tmp_path: Path) -> None:
     told = json.loads((tmp_path / FILE).read_text())
     (tmp_path / FILE).write_text(json.dumps(told | {"format": 99}))
     assert kept(tmp_path, "a") is None
-
-
-def test_the_peak_is_the_highest_of_all_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    figures: Iterator[float] = iter([100.0, 20.0, 120.0])
-    monkeypatch.setattr(machine_record, "measured_peak", lambda: next(figures))
-    assert [matrix_peak(tmp_path) for _ in range(3)] == [100.0, 100.0, 120.0]
-    keep(tmp_path, machine_record.PEAK, "fast")
-    monkeypatch.setattr(machine_record, "measured_peak", lambda: 7.0)
-    assert matrix_peak(tmp_path) == 7.0
 
 
 def test_a_peak_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,6 @@ from tellapart.machine import processor, usable_cores
 from tellapart.photos.scan import digest_of
 
 FILE: Final = "machine.json"
-PEAK: Final = "matrix_peak"
 _FORMAT: Final = 1
 _VERSIONS: Final = ("onnxruntime", "openvino", "numpy")
 _MACHINES: Final = "machines"
@@ -45,16 +44,6 @@ def keep(cache: Path, name: str, value: Any) -> None:
     machines = _machines(cache)
     machines[_key()] = {**_described(), **machines.get(_key(), {}), name: value}
     write_json(cache / FILE, {"format": _FORMAT, _MACHINES: machines})
-
-
-def matrix_peak(cache: Path) -> float:
-    """The highest that `measured_peak` ever gave on this machine: other work can only lower it."""
-    before = kept(cache, PEAK)
-    found = round(measured_peak(), 1)
-    if type(before) in (int, float) and before >= found:
-        return float(before)
-    keep(cache, PEAK, found)
-    return found
 
 
 def measured_peak() -> float:
