@@ -220,9 +220,9 @@ def test_a_file_is_checked_when_it_is_opened(tmp_path: Path) -> None:
 def test_sessions_are_kept_but_not_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[bytes] = []
 
-    def counted(model: bytes, *, optimised: bool = True) -> Any:
+    def counted(model: bytes, *, optimised: bool = True, threads: int = 0) -> Any:
         opened.append(model)
-        return runtime_session(model, optimised=optimised)
+        return runtime_session(model, optimised=optimised, threads=threads)
 
     monkeypatch.setattr("tellapart.explain.network.runtime_session", counted)
     own = Network(made("deeper")[1])
@@ -237,6 +237,16 @@ def test_sessions_are_kept_but_not_all_of_them(monkeypatch: pytest.MonkeyPatch) 
         own.gradient(x, seed, at=block)
     own.gradient(x, seed, at=own.blocks[-1])
     assert len(opened) == 2 + len(own.blocks)
+
+
+def test_of_many_photos_each_is_computed_as_if_alone() -> None:
+    """They are shared out among threads, and come back in their order."""
+    own = Network(made("deeper")[1])
+    x = photos(7, SIZE)
+    seed = np.tile(np.array([[1.0, 0.0, 0.0]]), (7, 1))
+    assert np.allclose(own.scores(x), np.concatenate([own.scores(x[n : n + 1]) for n in range(7)]), atol=1e-5)
+    alone = np.concatenate([own.gradient(x[n : n + 1], seed[:1]) for n in range(7)])
+    assert np.allclose(own.gradient(x, seed), alone, atol=1e-6)
 
 
 def test_scores_and_activations_come_at_once() -> None:

@@ -2,7 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from os import PathLike
+from concurrent.futures import ThreadPoolExecutor
+from os import PathLike, cpu_count
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -27,6 +28,9 @@ SCORES: Final = "scores"
 PHOTO: Final = "photo"
 _SESSIONS: Final = 4  # each keeps the weights once more
 _BYTES: Final = 400_000_000  # of activations, kept for the way back
+# Photos that a thread computes at once, on a core of its own: threads that share a photo wait for each other at every
+# layer, and more photos leave the processor's cache. Together half the processor's time on two cores (docs/LOG.md).
+_A_THREAD: Final = 2
 
 
 class Network:
@@ -127,8 +131,8 @@ class Network:
             OptionError: There is no such block.
         """
         tensors = [self._tensor(block) for block in blocks]
-        run: Callable[..., list[np.ndarray]] = lambda photos: self._fetched([self._logits, *tensors], photos)  # noqa: E731
-        parts = list(self._each_part(run, x))
+        fetched = self._fetching(x)
+        parts = list(self._each_part(lambda photos: fetched([self._logits, *tensors], photos), x))
         logits, *maps = (np.concatenate(column) for column in zip(*parts, strict=True))
         return _centred(logits), [self._channels_last(*pair) for pair in zip(tensors, maps, strict=True)]
 
@@ -174,41 +178,55 @@ class Network:
     def _gradient_session(self, of: str, at: str) -> Any:
         key = (of, at)
         if key not in self._gradients:
-            self._gradients[key] = runtime_session(gradient_model(self._graph, of, at))
+            self._gradients[key] = runtime_session(gradient_model(self._graph, of, at), threads=1)
             if len(self._gradients) > _SESSIONS:
                 self._gradients.popitem(last=False)
         self._gradients.move_to_end(key)
         return self._gradients[key]
 
     def _outputs(self, x: np.ndarray, tensor: str) -> np.ndarray:
-        return self._in_parts(lambda photos: self._fetched([tensor], photos)[0], x)
+        fetched = self._fetching(x)
+        return self._in_parts(lambda photos: fetched([tensor], photos)[0], x)
 
-    def _fetched(self, tensors: list[str], photos: np.ndarray) -> list[np.ndarray]:
-        """Some tensors for some photos; a single photo is mostly asked for several, one after the other."""
+    def _fetching(self, x: np.ndarray) -> Callable[[list[str], np.ndarray], list[np.ndarray]]:
+        """What computes some tensors for photos; a single one is mostly asked for several, one after the other."""
         if self._forward is None:
             ends = [self._logits, self._graph.output, self._features, *self._maps.blocks]
             names = {"input": [self._graph.photo], "output": list(dict.fromkeys(ends))}
-            self._forward = runtime_session(self._graph.model(self._graph.nodes, {}, names))
-        if len(photos) != 1:
-            return list(self._forward.run(tensors, {self._graph.photo: photos}))
+            self._forward = runtime_session(self._graph.model(self._graph.nodes, {}, names), threads=1)
+        return self._fetched_of_one if len(x) == 1 else self._fetched
+
+    def _fetched(self, tensors: list[str], photos: np.ndarray) -> list[np.ndarray]:
+        return list(self._forward.run(tensors, {self._graph.photo: photos}))
+
+    def _fetched_of_one(self, tensors: list[str], photos: np.ndarray) -> list[np.ndarray]:
         content = photos.tobytes()
         if self._last[0] != content:
             every = [output.name for output in self._forward.get_outputs()]
-            values = self._forward.run(every, {self._graph.photo: photos})
-            self._last = content, dict(zip(every, values, strict=True))
+            self._last = content, dict(zip(every, self._fetched(every, photos), strict=True))
         return [self._last[1][tensor] for tensor in tensors]
 
     def _in_parts(self, run: Callable[..., np.ndarray], x: np.ndarray, *others: np.ndarray) -> np.ndarray:
         return np.concatenate(list(self._each_part(run, x, *others)))
 
     def _each_part(self, run: Callable[..., _T], x: np.ndarray, *others: np.ndarray) -> Iterator[_T]:
-        """Compute as many photos at a time as fit into the memory."""
+        """Compute a few photos a core, and no more of them at a time than fit into the memory."""
         size = self.spec.size
         if x.shape[1:] != (size, size, 3):
             raise OptionError(f"Photos of shape {x.shape}. Accepted: (n, {size}, {size}, 3).")
         some = max(1, min(BATCH, _BYTES // self._bytes_a_photo))
-        for at in range(0, max(len(x), 1), some):
-            yield run(x[at : at + some].astype(np.float32), *(other[at : at + some] for other in others))
+        threads = min(cpu_count() or 1, some)
+        each = min(_A_THREAD, some // threads)
+
+        def part(at: int) -> _T:
+            return run(x[at : at + each].astype(np.float32), *(other[at : at + each] for other in others))
+
+        starts = range(0, max(len(x), 1), each)
+        if len(starts) == 1:
+            yield part(0)
+            return
+        with ThreadPoolExecutor(threads) as pool:
+            yield from pool.map(part, starts)
 
     @property
     def _bytes_a_photo(self) -> int:

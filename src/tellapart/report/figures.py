@@ -4,10 +4,11 @@ Every figure is legible on a phone (360 pixels wide) and in greyscale.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tellapart.files import make_folder
+from tellapart.files import make_folder, write_bytes
 from tellapart.report.answers import fares_of, learned_of, steps_of_classes
 from tellapart.report.classes import class_steps, classes
 from tellapart.report.contact_sheets import contact_sheet, neighbour_sheet
@@ -28,13 +29,14 @@ from tellapart.report.reliability import reliability
 from tellapart.report.run_folder import RunFolder
 from tellapart.report.step_view import title_of
 from tellapart.report.steps import ladder
-from tellapart.report.style import INK, SMALL, new_figure, put_title, save_figure
+from tellapart.report.style import INK, SMALL, drawn, encoded, new_figure, put_title, save_figure
 from tellapart.report.trials import tuning_history, tuning_importance, with_loss
 
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
+    from PIL.Image import Image
 
 __all__ = [
     "activations",
@@ -96,7 +98,15 @@ def draw_figures(run: RunFolder) -> list[Path]:
         StorageError: No space, no permission.
     """
     target = make_folder(run.path / "figures")
-    return [save_figure(figure, target / f"{name}.png") for name, figure in _figures(run)]
+    # Drawing holds Python's lock and encoding does not: a core each.
+    with ThreadPoolExecutor(1) as pool:
+        files = [pool.submit(_write, target / f"{name}.png", drawn(figure)) for name, figure in _figures(run)]
+    return [file.result() for file in files]
+
+
+def _write(file: Path, picture: "Image") -> Path:
+    write_bytes(file, encoded(picture))
+    return file
 
 
 def _figures(run: RunFolder) -> "Iterator[tuple[str, Figure]]":

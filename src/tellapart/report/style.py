@@ -11,6 +11,7 @@ from tellapart.report.lettering import drawable, font, wrapped
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from PIL.Image import Image
 
 # At 360 px a figure 6 inches wide has 60 px an inch: 12 points are 10 px there.
 INCHES = 6.0
@@ -110,13 +111,24 @@ def legend_above(ax: "Axes", per_row: int = 2) -> None:
 
 def png(figure: "Figure") -> bytes:
     """Draw a figure as PNG: the same figure gives the same bytes, without date or version."""
+    return encoded(drawn(figure))
+
+
+def drawn(figure: "Figure") -> "Image":
+    """Draw a figure as a picture, RGB."""
     import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+
+def encoded(picture: "Image") -> bytes:
+    """Give the PNG of a picture; a thread of its own can do it while the next figure is drawn."""
+    from PIL import Image
+
     # A third of the bytes for drawings, which have few colours; photos keep all of theirs.
     if picture.getcolors(_COLOURS_OF_A_DRAWING) is not None:
         picture = picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
