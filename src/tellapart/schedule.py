@@ -12,6 +12,7 @@ _AFTER: Final = 1.3  # times its forecast, what comes after training is kept fre
 _KNOWN: Final = (0.7, 1.5)  # how far a forecast from the machine's own record may be off
 _UNKNOWN: Final = (0.4, 2.5)  # and one from another machine's
 _SLOWEST: Final = 1.5  # times, that one step may teach
+_USEFUL: Final = 0.25  # of its forecast: a step that is cut shorter is not worth its seconds
 _TEACHES: Final = 8.0  # seconds: a shorter step tells nothing of longer ones
 _CALLED: Final = {
     "more": "the learning curve",
@@ -33,6 +34,7 @@ class Part:
         tail: What comes after its training.
         features: What is saved where they are kept already.
         known: Whether this machine has done it before.
+        first: Whether it gets its time before the others, wherever it stands: what brings most for its seconds.
     """
 
     name: str
@@ -41,29 +43,27 @@ class Part:
     tail: float = 0.0
     features: float = 0.0
     known: bool = False
+    first: bool = False
 
 
 def share_out(parts: Sequence[Part], seconds: float) -> dict[str, float]:
-    """Divide time among parts: each gets what it needs, or an equal share of what the cheaper ones leave.
+    """Divide time among parts: those that come first get what they need, then the others in their order.
 
-    A part that would get less than its least is left out, the dearest first, and the others share anew. Where there
-    is more than all need, each gets as many times more: a forecast may be too low.
+    The one at which the time ends is cut, and those behind it are left out; so is a part that would get less than
+    its least, or, behind those that come first, so little of its forecast that nothing would come of it. Where there
+    is more than those that are kept need, each gets as many times more: a forecast may be too low.
 
     Returns:
         Seconds by name; parts that are left out are missing.
     """
-    kept = list(parts)
-    while kept:
-        given, left = {}, seconds
-        for place, part in enumerate(sorted(kept, key=lambda part: part.seconds)):
-            given[part.name] = min(part.seconds, left / (len(kept) - place))
-            left -= given[part.name]
-        short = [part for part in kept if given[part.name] < part.least]
-        if not short:
-            more = max(1.0, seconds / max(sum(given.values()), 1e-9))
-            return {name: more * value for name, value in given.items()}
-        kept.remove(max(short, key=lambda part: part.least))
-    return {}
+    given, left = {}, seconds
+    for part in sorted(parts, key=lambda part: not part.first):
+        share, behind = min(part.seconds, left), not part.first and any(other.first for other in parts)
+        if share >= max(part.least, _USEFUL * part.seconds if behind else 0.0):
+            given[part.name] = share
+            left -= share
+    more = max(1.0, seconds / max(sum(given.values()), 1e-9))
+    return {part.name: more * given[part.name] for part in parts if part.name in given}
 
 
 @dataclass
@@ -153,8 +153,8 @@ class Schedule:
         if given is None:
             part = self.part(name)
             self.left_out[name] = (
-                f"{name} was left out: it takes {duration(part.least)} at the least, and of the budget of "
-                f"{duration(self.budget)} there was {duration(max(free, 0.0))} left for training."
+                f"{name} was left out: it takes {duration(part.least)} at the least, {duration(part.seconds)} in full, "
+                f"and of the budget of {duration(self.budget)} there was {duration(max(free, 0.0))} left for training."
             )
         return given
 

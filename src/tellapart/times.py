@@ -45,13 +45,13 @@ class Cost:
 # furniture4 with MobileNetV2 at 288 pixels on 2 cores (docs/LOG.md).
 REFERENCE: Final[dict[str, Cost]] = {
     "majority": Cost(0, 0, 0, 0.001),
-    "baseline": Cost(0, 0.0025, 15, 0.004),
-    "deeper": Cost(0, 0.006, 15, 0.004),
-    "augmented": Cost(0, 0.005, 45, 0.004),
-    "tuned": Cost(0, 0.005, 0, 0.004),
-    "linear": Cost(0.014, 0, 0, 0.015),
-    "bottleneck": Cost(0.014, 0.0004, 20, 0.02),
-    "finetuned": Cost(0.07, 0.005, 30, 0.025),
+    "baseline": Cost(0, 0.0018, 14, 0.0015),
+    "deeper": Cost(0, 0.0023, 14, 0.0015),
+    "augmented": Cost(0, 0.0028, 55, 0.0015),
+    "tuned": Cost(0, 0.0028, 0, 0.004),
+    "linear": Cost(0.0134, 0, 0, 0.0045),
+    "bottleneck": Cost(0.0134, 0.00025, 37, 0.0065),
+    "finetuned": Cost(0.02, 0.0013, 41, 0.007),
 }
 _HEAVIER: Final = {"pocket": 0.3, "mobilenet_v2": 1.0, "vgg16": 20.0}  # times the work of MobileNetV2
 
