@@ -42,11 +42,21 @@ def test_a_part_that_does_not_come_to_its_least_is_left_out() -> None:
     assert share_out([MIDDLE, SEARCH, CHEAP], 4) == {}
 
 
-def test_behind_what_comes_first_a_step_is_left_out_where_little_of_it_would_remain() -> None:
+def test_a_step_is_left_out_where_too_little_of_it_would_remain_to_be_of_use() -> None:
     first = replace(CHEAP, first=True)
-    assert share_out([MIDDLE, first], 25) == {"deeper": 15, "linear": 10}
-    assert share_out([MIDDLE, first], 24) == pytest.approx({"linear": 24})
-    assert share_out([MIDDLE], 14) == {"deeper": 14}  # alone it is better than nothing
+    assert share_out([MIDDLE, first], 25, useful=0.25) == {"deeper": 15, "linear": 10}
+    assert share_out([MIDDLE, first], 24, useful=0.25) == pytest.approx({"linear": 24})
+    assert share_out([first], 5, useful=0.9) == {"linear": 5}
+
+
+def test_what_comes_first_goes_first_where_time_may_be_short() -> None:
+    first = replace(CHEAP, first=True)
+    ladder = ["majority", "deeper", "tuned", "linear"]
+    for budget in (None, 1000.0):
+        assert list(Schedule((MAJORITY, MIDDLE, SEARCH, first), 20, budget, 0.0, Clock()).turns) == ladder
+    short = Schedule((replace(MAJORITY, first=True), MIDDLE, SEARCH, first), 20, 400, 0.0, Clock())
+    assert list(short.turns) == ["majority", "linear", "deeper", "tuned"]
+    assert [part.name for part in short.parts] == ladder
 
 
 LADDER = (
@@ -68,7 +78,8 @@ def climbed(budget: float, slow: float) -> tuple[dict[str, float], Schedule]:
     plan = Schedule(LADDER, 50, budget, 0.0, clock)
     plan.check()
     took = {}
-    for part in LADDER:
+    told = {part.name: part for part in LADDER}
+    for part in map(told.__getitem__, plan.turns):
         given = plan.before(part.name)
         if given is None:
             continue
@@ -88,9 +99,9 @@ def climbed(budget: float, slow: float) -> tuple[dict[str, float], Schedule]:
     ("budget", "trained"),
     [
         (150, ["majority", "linear", "bottleneck", "finetuned"]),
-        (180, ["majority", "baseline", "linear", "bottleneck", "finetuned"]),
-        (240, ["majority", "baseline", "deeper", "augmented", "linear", "bottleneck", "finetuned"]),
-        (400, [part.name for part in LADDER]),
+        (180, ["majority", "linear", "bottleneck", "finetuned", "baseline"]),
+        (240, ["majority", "linear", "bottleneck", "finetuned", "baseline", "deeper", "augmented"]),
+        (400, ["majority", "linear", "bottleneck", "finetuned", "baseline", "deeper", "augmented", "tuned"]),
         (900, [part.name for part in LADDER]),
     ],
 )
@@ -104,12 +115,13 @@ def test_the_transfer_steps_have_their_time_before_the_dear_ones(budget: float, 
     assert not plan.unexplained
 
 
-@pytest.mark.parametrize("slow", [0.5, 1.0, 1.3, 1.6])
+@pytest.mark.parametrize("slow", [0.5, 1.0, 1.3, 1.6, 2.0])
 @pytest.mark.parametrize("budget", [180, 240, 300, 600])
 def test_a_budget_is_kept_within_a_tenth_on_a_machine_that_is_slower_than_told(budget: float, slow: float) -> None:
     took, plan = climbed(budget, slow)
     assert plan.clock() <= 1.1 * budget
     assert {"linear", "bottleneck"} <= set(took)
+    assert "finetuned" in took or (budget == 180 and slow >= 1.6)
 
 
 def test_a_forecast_has_a_range_that_is_wider_where_the_machine_is_unknown() -> None:
@@ -141,9 +153,8 @@ def test_a_budget_in_which_nothing_fits_is_refused_before_training() -> None:
 def test_steps_are_given_what_is_left_at_their_turn() -> None:
     clock = Clock()
     plan = schedule(200, clock)
-    assert plan.before("majority") == 0.5
-    assert plan.before("deeper") == 60
-    assert plan.before("tuned") == pytest.approx(200 - 1.3 * 20 - 10)
+    assert [plan.before(name) for name in plan.turns[:3]] == [10, 0.5, 60]
+    assert plan.before("tuned") == pytest.approx(200 - 1.3 * 20)
     clock.now = 130  # it took longer than it was given
     assert plan.before("tuned") is None
     assert list(plan.left_out) == ["tuned"]
@@ -152,7 +163,6 @@ def test_steps_are_given_what_is_left_at_their_turn() -> None:
         "tuned was left out: it takes 20 s at the least, 5 min in full, and of the budget of 3 min 20 s "
     )
     assert told.endswith("there was 44 s left for training.")
-    assert plan.before("linear") == pytest.approx(44)
 
 
 def test_a_slow_step_makes_those_to_come_dearer() -> None:
@@ -163,7 +173,7 @@ def test_a_slow_step_makes_those_to_come_dearer() -> None:
     plan.done(60, 40)
     assert plan.slower == 1.5
     assert plan.part("linear") == Part("linear", 15, 7.5, tail=3, first=True)
-    assert plan.before("deeper") == pytest.approx(126.5 - 1.3 * 1.5 * 20 - 15)
+    assert plan.before("deeper") == pytest.approx(126.5 - 1.3 * 1.5 * 20)
     plan.done(1000, 40)
     assert plan.slower == 2.25
 

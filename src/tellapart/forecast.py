@@ -88,6 +88,12 @@ def _with_shared_features(parts: Sequence[Part], recipes: Sequence[Recipe]) -> t
     return tuple(shared)
 
 
+def in_turn(recipes: Sequence[Recipe], schedule: Schedule | None) -> list[Recipe]:
+    """Recipes in the order in which they are climbed, which is not the ladder's where a budget is short."""
+    turns = schedule.turns if schedule else ()
+    return sorted(recipes, key=lambda recipe: turns.index(recipe.name) if turns else 0)
+
+
 def climb_in_time(recipe: Recipe, climb: Climb) -> dict[str, Any] | None:
     """Climb a step within its share of the time.
 
