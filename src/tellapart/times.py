@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -16,10 +17,12 @@ FILE: Final = "times.json"  # in the cache folder
 _FORMAT: Final = 1
 _NEW: Final = 0.5  # share of a new measurement beside what is kept
 _FROM_CACHE: Final = 0.2  # features that took less of the usual time were kept from before
-# Of the matrices of the probe: small ones are done between two turns of whatever else the machine does.
-_SIDE: Final = 256
+# Of the matrices of the probe: so small that one core does them, as two that wait for each other say nothing on a busy
+# machine, and a few at once are done between two turns of whatever else it does.
+_SIDE: Final = 64
+_AT_ONCE: Final = 20
 _SECONDS: Final = 0.5
-_REFERENCE: Final = 130e9  # multiplications and additions a second, where `REFERENCE` was measured
+_REFERENCE: Final = 189e9  # multiplications and additions a second on both cores, where `REFERENCE` was measured
 _OTHER: Final = 6.0  # times MobileNetV2, of a backbone that nothing is known of
 
 
@@ -121,10 +124,11 @@ def expected(recipe: str, backbone: str | None, size: int | None, kept: Mapping[
 
 
 def probe(seconds: float = _SECONDS) -> float:
-    """How fast this machine multiplies matrices, in multiples of the one of `REFERENCE`; the best of some tries."""
+    """How fast this machine multiplies matrices, in multiples of the one of `REFERENCE`: the best of some tries."""
     matrix = np.ones((_SIDE, _SIDE), np.float32)
     best, end = math.inf, time.perf_counter() + seconds
     while (start := time.perf_counter()) < end:
-        matrix @ matrix
+        for _ in range(_AT_ONCE):
+            matrix @ matrix
         best = min(best, time.perf_counter() - start)
-    return 2 * _SIDE**3 / max(best, 1e-9) / _REFERENCE
+    return _AT_ONCE * 2 * _SIDE**3 / max(best, 1e-9) * (os.cpu_count() or 1) / _REFERENCE
