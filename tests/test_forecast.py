@@ -13,7 +13,8 @@ from tellapart import forecast as module
 from tellapart.climb import Climb
 from tellapart.errors import OptionError
 from tellapart.forecast import after_training, climb_in_time, keep_times, plan, timed
-from tellapart.models.recipes import choose_recipes
+from tellapart.models.backbones import BACKBONES
+from tellapart.models.recipes import choose_recipes, on_backbones
 from tellapart.models.task import Options
 from tellapart.models.time_limit import time_is_over
 from tellapart.schedule import OVER, Part, Schedule
@@ -59,6 +60,20 @@ def test_a_forecast_is_of_this_machine_where_it_has_a_record(tmp_path: Path, spe
     assert plan(few, recipes, None, time.perf_counter()).parts[0].seconds == pytest.approx(1.2 + 2)
     with pytest.raises(OptionError, match="too short for any step"):
         plan(run, recipes, 5.0, time.perf_counter())
+
+
+def test_transfer_steps_come_first_and_a_dense_head_needs_no_features_of_its_own(tmp_path: Path) -> None:
+    steps = choose_recipes("majority,baseline,linear,bottleneck,finetuned")
+    bound = on_backbones(steps, [BACKBONES["mobilenet_v2"]], {"mobilenet_v2": tmp_path})
+    whole = {part.name: part for part in plan(climb(tmp_path), bound, None, time.perf_counter()).parts}
+    assert [name for name, part in whole.items() if part.first] == ["majority", "linear", "bottleneck", "finetuned"]
+    assert whole["bottleneck"].features == 0 < whole["linear"].features
+    (alone,) = plan(
+        climb(tmp_path), [row for row in bound if row.name == "bottleneck"], None, time.perf_counter()
+    ).parts
+    assert alone.seconds - whole["bottleneck"].seconds == pytest.approx(alone.features)
+    assert alone.least - whole["bottleneck"].least == pytest.approx(alone.features)
+    assert alone.features > 0
 
 
 def scheduled(place: Path, budget: float | None, *, tail: float = 0.0) -> Climb:

@@ -115,6 +115,8 @@ def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
         climb.progress.note(f"{recipe.name}: done before")
         return read_json(folder / _DONE)  # type: ignore[no-any-return]
     start_peak()
+    if recipe.needs_keras:
+        keras.backend.backend()  # loaded by now: else the seconds of that would be those of the first step
     start = time.perf_counter()
     trained = train_recipe(recipe, climb)
     fitted = trained.fitted

@@ -14,6 +14,7 @@ from tellapart.schedule import OVER, Part, Schedule
 from tellapart.times import Cost, cost_of, expected, key_of, probe, read_times, remember
 
 SEARCH: Final = "tuned"
+FLOOR: Final = "majority"
 _TRIAL: Final = 10  # epochs of a search that is worth its start
 # Seconds, where `times.REFERENCE` was measured, of what comes after training.
 AFTER: Final[dict[str, float]] = {"more": 6.0, "map": 6.0, "heatmaps": 11.0, "inside": 15.0, "report": 12.0}
@@ -34,7 +35,7 @@ def plan(climb: Climb, recipes: Sequence[Recipe], budget: float | None, start: f
     kept = read_times(climb.cache)
     known = all(key_of(recipe.name, *_backbone(recipe, climb)) in kept for recipe in recipes)
     speed = 1.0 if known else probe()
-    parts = tuple(_part(recipe, climb, kept, speed) for recipe in recipes)
+    parts = _with_shared_features([_part(recipe, climb, kept, speed) for recipe in recipes], recipes)
     after = sum(after_training(climb.cache, speed).values())
     schedule = Schedule(parts, after, budget, start)
     schedule.check()
@@ -67,7 +68,30 @@ def _part(recipe: Recipe, climb: Climb, kept: Mapping[str, Cost], speed: float) 
     train, least = learned * epochs * cost.epoch, learned * cost.epoch
     if recipe.name == SEARCH:
         train, least = climb.options.search_time, _TRIAL * least
-    return Part(recipe.name, features + train + tail, features + min(least, train) + tail, tail, features, key in kept)
+    first = recipe.transfer or recipe.name == FLOOR
+    least = features + min(least, train) + tail
+    return Part(recipe.name, features + train + tail, least, tail, features, key in kept, first)
+
+
+def _with_shared_features(parts: Sequence[Part], recipes: Sequence[Recipe]) -> tuple[Part, ...]:
+    """A dense head learns from the features that the linear one has computed before it."""
+    computed, shared = set(), []
+    for part, recipe in zip(parts, recipes, strict=True):
+        kind, backbone = recipe.name.partition("-")[0], recipe.backbone.name if recipe.backbone else None
+        if kind == "bottleneck" and backbone in computed:
+            kept = part.features
+            shared.append(replace(part, seconds=part.seconds - kept, least=part.least - kept, features=0.0))
+        else:
+            shared.append(part)
+        if kind == "linear":
+            computed.add(backbone)
+    return tuple(shared)
+
+
+def in_turn(recipes: Sequence[Recipe], schedule: Schedule | None) -> list[Recipe]:
+    """Recipes in the order in which they are climbed, which is not the ladder's where a budget is short."""
+    turns = schedule.turns if schedule else ()
+    return sorted(recipes, key=lambda recipe: turns.index(recipe.name) if turns else 0)
 
 
 def climb_in_time(recipe: Recipe, climb: Climb) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from tellapart.evaluation.intervals import group_numbers
 from tellapart.evaluation.lessons import Step, lesson
 from tellapart.evaluation.metrics import Score, TestScore
 from tellapart.evaluation.selection import choose
-from tellapart.forecast import climb_in_time
+from tellapart.forecast import climb_in_time, in_turn
 from tellapart.machine import processor, usable_cores
 from tellapart.models.choice import Choice
 from tellapart.models.recipes import Recipe
@@ -42,14 +42,14 @@ def climb_once(recipes: Sequence[Recipe], climb: Climb) -> tuple[dict[str, Any],
     Returns:
         What results.json holds, and the model file of the chosen recipe.
     """
-    entries, climbed = [], []
-    for recipe in recipes:
+    found = {}
+    for recipe in in_turn(recipes, climb.schedule):
         entry = climb_in_time(recipe, climb)
         if entry is not None:
-            climbed.append(recipe)
-            entries.append(entry)
+            found[recipe.name] = entry
             climb.listener(entry)
-    results = put_together(climb, climbed, entries)
+    climbed = [recipe for recipe in recipes if recipe.name in found]
+    results = put_together(climb, climbed, [found[recipe.name] for recipe in climbed])
     results["notes"] += list(climb.schedule.left_out.values()) if climb.schedule else []
     return results, climb.run / "recipes" / results["best"]["recipe"] / "model.onnx"
 

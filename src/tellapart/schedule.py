@@ -12,6 +12,8 @@ _AFTER: Final = 1.3  # times its forecast, what comes after training is kept fre
 _KNOWN: Final = (0.7, 1.5)  # how far a forecast from the machine's own record may be off
 _UNKNOWN: Final = (0.4, 2.5)  # and one from another machine's
 _SLOWEST: Final = 1.5  # times, that one step may teach
+_FLOOR: Final = "majority"
+_USEFUL: Final = 0.25  # of its forecast: a step that is cut shorter is not worth its seconds
 _TEACHES: Final = 8.0  # seconds: a shorter step tells nothing of longer ones
 _CALLED: Final = {
     "more": "the learning curve",
@@ -33,6 +35,7 @@ class Part:
         tail: What comes after its training.
         features: What is saved where they are kept already.
         known: Whether this machine has done it before.
+        first: Whether it goes before the others where a budget is too short for all: what brings most for its seconds.
     """
 
     name: str
@@ -41,29 +44,32 @@ class Part:
     tail: float = 0.0
     features: float = 0.0
     known: bool = False
+    first: bool = False
 
 
-def share_out(parts: Sequence[Part], seconds: float) -> dict[str, float]:
-    """Divide time among parts: each gets what it needs, or an equal share of what the cheaper ones leave.
+def share_out(parts: Sequence[Part], seconds: float, *, useful: float = 0.0) -> dict[str, float]:
+    """Divide time among parts: those that come first get what they need, then the others in their order.
 
-    A part that would get less than its least is left out, the dearest first, and the others share anew. Where there
-    is more than all need, each gets as many times more: a forecast may be too low.
+    The one at which the time ends is cut, and those behind it are left out; so is a part that would get less than
+    its least. Where there is more than those that are kept need, each gets as many times more: a forecast may be
+    too low.
+
+    Args:
+        parts: In their order.
+        seconds: All that there is.
+        useful: The share of its forecast below which a part that does not come first is not worth its seconds.
 
     Returns:
         Seconds by name; parts that are left out are missing.
     """
-    kept = list(parts)
-    while kept:
-        given, left = {}, seconds
-        for place, part in enumerate(sorted(kept, key=lambda part: part.seconds)):
-            given[part.name] = min(part.seconds, left / (len(kept) - place))
-            left -= given[part.name]
-        short = [part for part in kept if given[part.name] < part.least]
-        if not short:
-            more = max(1.0, seconds / max(sum(given.values()), 1e-9))
-            return {name: more * value for name, value in given.items()}
-        kept.remove(max(short, key=lambda part: part.least))
-    return {}
+    given, left = {}, seconds
+    for part in sorted(parts, key=lambda part: not part.first):
+        share = min(part.seconds, left)
+        if share >= max(part.least, 0.0 if part.first else useful * part.seconds):
+            given[part.name] = share
+            left -= share
+    more = max(1.0, seconds / max(sum(given.values()), 1e-9))
+    return {part.name: more * given[part.name] for part in parts if part.name in given}
 
 
 @dataclass
@@ -95,11 +101,21 @@ class Schedule:
     def __post_init__(self) -> None:
         """Fix what was spent before; the forecast counts from the start of the run."""
         self._before = self.clock() - self.start
+        short = self.budget is not None and self._before + _AFTER * (self.seconds - self._before) > self.budget
+        # A time that is only kept free for what comes later is lost where what comes before takes longer than told.
+        self._turns = tuple(sorted(self.parts, key=lambda part: not part.first)) if short else self.parts
+        first = any(part.first for part in self.parts if part.name != _FLOOR)
+        self._useful = _USEFUL if first else 0.0
 
     @property
     def seconds(self) -> float:
         """The forecast of the whole run, without regard to the budget."""
         return self._before + self.after + sum(part.seconds for part in self.parts)
+
+    @property
+    def turns(self) -> tuple[str, ...]:
+        """Names of the steps as they are climbed: those that come first before the others where time may be short."""
+        return tuple(part.name for part in self._turns)
 
     @property
     def range(self) -> tuple[float, float]:
@@ -131,7 +147,7 @@ class Schedule:
         """
         if self.budget is None:
             return
-        learning = [part for part in self.parts if part.name != "majority"] or list(self.parts)
+        learning = [part for part in self.parts if part.name != _FLOOR] or list(self.parts)
         least = min(part.least for part in learning)
         if learning and least > self.left - _AFTER * self.after:
             needed = self.clock() - self.start + _AFTER * self.after + least
@@ -147,14 +163,14 @@ class Schedule:
         """
         if self.budget is None:
             return float("inf")
-        names = [part.name for part in self.parts]
         free = self.left - _AFTER * self.slower * self.after
-        given = share_out([self.part(other) for other in names[names.index(name) :]], free).get(name)
+        to_come = [self.part(other) for other in self.turns[self.turns.index(name) :]]
+        given = share_out(to_come, free, useful=self._useful).get(name)
         if given is None:
             part = self.part(name)
             self.left_out[name] = (
-                f"{name} was left out: it takes {duration(part.least)} at the least, and of the budget of "
-                f"{duration(self.budget)} there was {duration(max(free, 0.0))} left for training."
+                f"{name} was left out: it takes {duration(part.least)} at the least, {duration(part.seconds)} in full, "
+                f"and of the budget of {duration(self.budget)} there was {duration(max(free, 0.0))} left for training."
             )
         return given
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -16,10 +17,12 @@ FILE: Final = "times.json"  # in the cache folder
 _FORMAT: Final = 1
 _NEW: Final = 0.5  # share of a new measurement beside what is kept
 _FROM_CACHE: Final = 0.2  # features that took less of the usual time were kept from before
-# Of the matrices of the probe: small ones are done between two turns of whatever else the machine does.
-_SIDE: Final = 256
+# Of the matrices of the probe: so small that one core does them, as two that wait for each other say nothing on a busy
+# machine, and a few at once are done between two turns of whatever else it does.
+_SIDE: Final = 64
+_AT_ONCE: Final = 20
 _SECONDS: Final = 0.5
-_REFERENCE: Final = 130e9  # multiplications and additions a second, where `REFERENCE` was measured
+_REFERENCE: Final = 189e9  # multiplications and additions a second on both cores, where `REFERENCE` was measured
 _OTHER: Final = 6.0  # times MobileNetV2, of a backbone that nothing is known of
 
 
@@ -45,13 +48,13 @@ class Cost:
 # furniture4 with MobileNetV2 at 288 pixels on 2 cores (docs/LOG.md).
 REFERENCE: Final[dict[str, Cost]] = {
     "majority": Cost(0, 0, 0, 0.001),
-    "baseline": Cost(0, 0.0025, 15, 0.004),
-    "deeper": Cost(0, 0.006, 15, 0.004),
-    "augmented": Cost(0, 0.005, 45, 0.004),
-    "tuned": Cost(0, 0.005, 0, 0.004),
-    "linear": Cost(0.014, 0, 0, 0.015),
-    "bottleneck": Cost(0.014, 0.0004, 20, 0.02),
-    "finetuned": Cost(0.07, 0.005, 30, 0.025),
+    "baseline": Cost(0, 0.0018, 14, 0.0015),
+    "deeper": Cost(0, 0.0023, 14, 0.0015),
+    "augmented": Cost(0, 0.0028, 55, 0.0015),
+    "tuned": Cost(0, 0.0028, 0, 0.004),
+    "linear": Cost(0.0134, 0, 0, 0.0045),
+    "bottleneck": Cost(0.0134, 0.00025, 37, 0.0065),
+    "finetuned": Cost(0.02, 0.0013, 41, 0.007),
 }
 _HEAVIER: Final = {"pocket": 0.3, "mobilenet_v2": 1.0, "vgg16": 20.0}  # times the work of MobileNetV2
 
@@ -121,10 +124,11 @@ def expected(recipe: str, backbone: str | None, size: int | None, kept: Mapping[
 
 
 def probe(seconds: float = _SECONDS) -> float:
-    """How fast this machine multiplies matrices, in multiples of the one of `REFERENCE`; the best of some tries."""
+    """How fast this machine multiplies matrices, in multiples of the one of `REFERENCE`: the best of some tries."""
     matrix = np.ones((_SIDE, _SIDE), np.float32)
     best, end = math.inf, time.perf_counter() + seconds
     while (start := time.perf_counter()) < end:
-        matrix @ matrix
+        for _ in range(_AT_ONCE):
+            matrix @ matrix
         best = min(best, time.perf_counter() - start)
-    return 2 * _SIDE**3 / max(best, 1e-9) / _REFERENCE
+    return _AT_ONCE * 2 * _SIDE**3 / max(best, 1e-9) * (os.cpu_count() or 1) / _REFERENCE

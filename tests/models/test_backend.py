@@ -1,4 +1,5 @@
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -50,3 +51,17 @@ def test_tensorflow_comes_first(monkeypatch: pytest.MonkeyPatch, there: tuple[st
     installed(monkeypatch, "keras", *there)
     backend.check_backend()
     assert os.environ["KERAS_BACKEND"] == chosen
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("name", ["tensorflow", "torch", "jax"])
+def test_every_backend_tells_of_an_accelerator(name: str, there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    devices = SimpleNamespace(
+        config=SimpleNamespace(list_physical_devices=lambda kind: [kind] if there else []),
+        cuda=SimpleNamespace(is_available=lambda: there),
+        backends=SimpleNamespace(mps=SimpleNamespace(is_available=lambda: False)),
+        default_backend=lambda: "gpu" if there else "cpu",
+    )
+    monkeypatch.setattr(backend, "keras", SimpleNamespace(backend=SimpleNamespace(backend=lambda: name)))
+    monkeypatch.setattr(backend, "import_module", {name: devices}.__getitem__)
+    assert backend.uses_accelerator() is there

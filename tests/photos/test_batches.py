@@ -1,3 +1,4 @@
+import threading
 import time
 from pathlib import Path
 
@@ -78,12 +79,13 @@ def test_the_generator_is_fixed_by_seed_epoch_and_number() -> None:
     assert len({tuple(draw) for draw in others}) == 4
 
 
-def test_batches_made_ahead_are_those_that_would_have_been_made() -> None:
+@pytest.mark.parametrize("n_ahead", [0, 1, 2])
+def test_batches_made_ahead_are_those_that_would_have_been_made(n_ahead: int) -> None:
     def fetch(positions: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         return positions + generator.random(len(positions))
 
     plain, early = (Batches(fetch, np.arange(10), 4, 0) for _ in range(2))
-    with Ahead(early) as ahead:
+    with Ahead(early, n_ahead) as ahead:
         assert len(ahead) == 3
         for _ in range(3):
             for number in (0, 0, 1, 2):  # Keras looks at some batches twice
@@ -103,6 +105,20 @@ def test_no_more_is_made_ahead_than_asked_for() -> None:
     with Ahead(Batches(fetch, np.arange(10), 2, 0, shuffle=False), n_ahead=2) as ahead:
         assert ahead[0][0].tolist() == [0, 1]
     assert made in ([[0, 1]], [[0, 1], [2, 3]], [[0, 1], [2, 3], [4, 5]])  # leaving drops what was not begun
+
+
+def test_where_none_is_made_ahead_who_asks_makes_it() -> None:
+    makers: list[int] = []
+
+    def fetch(positions: np.ndarray, generator: np.random.Generator) -> np.ndarray:  # noqa: ARG001
+        makers.append(threading.get_ident())
+        return positions
+
+    for n_ahead in (0, 1):
+        with Ahead(Batches(fetch, np.arange(10), 2, 0), n_ahead) as ahead:
+            assert len(ahead[4][1]) == 2
+    assert makers[0] == threading.get_ident() != makers[1]
+    assert 2 <= len(makers) <= 3
 
 
 def test_what_goes_wrong_ahead_is_raised_where_the_batch_is_asked_for() -> None:

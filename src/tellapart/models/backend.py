@@ -79,3 +79,14 @@ def is_loaded() -> bool:
 
 
 __all__ = ["check_backend", "is_loaded", "keras"]
+
+
+def uses_accelerator() -> bool:
+    """Whether networks run on something else than the processor."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        return bool(import_module("tensorflow").config.list_physical_devices("GPU"))
+    if backend == "torch":
+        torch = import_module("torch")
+        return bool(torch.cuda.is_available() or torch.backends.mps.is_available())
+    return bool(import_module("jax").default_backend() != "cpu")

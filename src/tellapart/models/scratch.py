@@ -2,10 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from functools import cache
-from os import cpu_count
 from typing import Any
 
 import numpy as np
@@ -13,7 +10,7 @@ import numpy as np
 from tellapart.models.backend import keras
 from tellapart.models.task import Fitted, Task
 from tellapart.models.training import Plan, Watcher, train
-from tellapart.photos.augment import augment
+from tellapart.photos.augment import augment_batch
 from tellapart.photos.batches import Batches, Fetch, decoded, rows_of
 from tellapart.photos.pixels import PixelSpec
 from tellapart.photos.scan import Photo
@@ -67,17 +64,9 @@ def augmented(pixels: np.ndarray, strength: float) -> Fetch:
     """A fetch that gives photos anew varied each time, as float32."""
 
     def fetch(positions: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        generators = generator.spawn(len(positions))
-        varied = _pool().map(lambda place, own: augment(pixels[place], own, strength), positions, generators)
-        return np.stack(list(varied)).astype(np.float32)
+        return augment_batch(pixels[positions], generator, strength)
 
     return fetch
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    # Pillow's warp and NumPy's arithmetic release the interpreter's lock; one thread falls behind on a busy machine.
-    return ThreadPoolExecutor(cpu_count())
 
 
 def predict(network: Any, inputs: np.ndarray) -> np.ndarray:

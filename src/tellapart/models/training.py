@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from tellapart.models.backend import keras
+from tellapart.models.backend import keras, uses_accelerator
 from tellapart.models.fused import fused_batch_norms
 from tellapart.models.precision import bfloat16_steps
 from tellapart.photos.batches import Ahead, Batches
@@ -114,7 +114,12 @@ def train(network: Any, parts: tuple[Batches, Batches], plan: Plan, watcher: Wat
     training, validation = parts
     compile_network(network, plan, len(training))
     bar_of = watcher.progress.bar(f"Training {watcher.name}", plan.epochs * len(training))
-    with bar_of as bar, Ahead(training) as ahead, fused_batch_norms(network), bfloat16_steps(network) as turning:
+    with (
+        bar_of as bar,
+        Ahead(training, _n_ahead()) as ahead,
+        fused_batch_norms(network),
+        bfloat16_steps(network) as turning,
+    ):
         diary = Diary(watcher, bar)
         feed = Feed(ahead, network.output_shape[-1], plan.label_smoothing)
         waiting = Waiting(feed)
@@ -129,6 +134,14 @@ def train(network: Any, parts: tuple[Batches, Batches], plan: Plan, watcher: Wat
         )
     best = min(diary.rows, key=lambda row: row.valid_loss)
     return History(tuple(diary.rows), best.epoch, _why(diary.told_to_stop, stopper, plan), waited=waiting.seconds)
+
+
+def _n_ahead() -> int:
+    """How many batches are made while the network learns: none where both need the same cores.
+
+    A step waits for the slowest of its threads: another one beside them costs more than the batch (docs/LOG.md).
+    """
+    return 2 if uses_accelerator() else 0
 
 
 def _easing(plan: Plan) -> list[Any]:

@@ -25,7 +25,7 @@ from tellapart.models.kept_seconds import seconds_of
 from tellapart.models.scratch import batches_of, outputs_of, predict
 from tellapart.models.task import Task
 from tellapart.models.training import History, Plan, Watcher, train
-from tellapart.photos.augment import augment
+from tellapart.photos.augment import VARIED, augment
 from tellapart.photos.batches import Fetch, pixels_of, rows_of
 from tellapart.photos.scan import Photo, digest_of
 from tellapart.progress import track
@@ -157,7 +157,7 @@ def _views(task: Task, pretrained: Pretrained, halves: Cut, photos: Sequence[Pho
         [
             pretrained.source.key,
             halves.layer,
-            f"{n_views} {STRENGTH} {task.options.seed}",
+            f"{n_views} {VARIED} {STRENGTH} {task.options.seed}",
             *(p.content for p in together),
         ]
     )

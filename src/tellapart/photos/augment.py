@@ -11,10 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 Photo = npt.NDArray[np.uint8]
+Levels = npt.NDArray[np.float32]
+Packed = npt.NDArray[np.uint64]
+Sums = npt.NDArray[np.floating]
 
+# Counts up where the same draw gives other pixels, so that what is kept of it is made anew.
+VARIED = "augmentation 2"
 ROTATION_DEGREES = 15.0  # Each way, at strength 1.
 ZOOM = 0.20  # Log of the enlargement, each way: 0.82 to 1.22.
 SHIFT = 0.10  # Share of the width and of the height, each way.
@@ -22,7 +26,11 @@ BRIGHTNESS = 0.20  # Share of the photo's own brightness, each way.
 CONTRAST = 0.20
 SATURATION = 0.30
 
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+_LUMA = np.array([0.299, 0.587, 0.114])
+_EACH = np.eye(3)
+_ONE = 256  # a level, in the units of a warped photo
+_FINE = 1 << 16  # a pixel, in the units in which places are added up
+_SIXTEEN = np.uint64(16)
 
 
 @dataclass(frozen=True)
@@ -62,10 +70,101 @@ def draw(rng: np.random.Generator, strength: float = 1.0) -> Variation:
 
 def warp(photo: Photo, variation: Variation) -> Photo:
     """Flip, rotate, zoom and shift in one resampling; the outside mirrors the inside."""
-    height, width = photo.shape[:2]
-    moved = (variation.degrees, variation.zoom, variation.shift_x, variation.shift_y)
-    if moved == (0.0, 1.0, 0.0, 0.0):
-        return photo[:, ::-1].copy() if variation.flip else photo.copy()
+    return _whole(_levels(_warped(photo, variation))[..., :3] / np.float32(_ONE))
+
+
+def recolour(photo: Photo, variation: Variation) -> Photo:
+    """Change brightness, contrast and saturation."""
+    return _whole(_recoloured(_levels(_packed(photo) * _ONE), variation))
+
+
+def augment(photo: Photo, rng: np.random.Generator, strength: float = 1.0) -> Photo:
+    """Give a varied copy of a photo, of the same shape."""
+    return _whole(_varied(photo, draw(rng, strength)))
+
+
+def augment_batch(photos: npt.NDArray[np.uint8], rng: np.random.Generator, strength: float = 1.0) -> Levels:
+    """Give a varied copy of each of some photos of one size, as a network takes them.
+
+    Args:
+        photos: Shape (photos, height, width, 3).
+        rng: The source of chance; photo after photo draws from it.
+        strength: The scale of all ranges; 0 for none.
+
+    Returns:
+        Of the same shape, float32, 0 to 255, not rounded to whole levels.
+    """
+    varied = np.empty(photos.shape, dtype=np.float32)
+    for photo, place in zip(photos, varied, strict=True):
+        _varied(photo, draw(rng, strength), place)
+    return varied
+
+
+def _varied(photo: Photo, variation: Variation, out: Levels | None = None) -> Levels:
+    return _recoloured(_levels(_warped(photo, variation)), variation, out)
+
+
+def _packed(photo: Photo) -> Packed:
+    """A photo with one number a pixel: red, green, blue and a 1, 16 bits each."""
+    pixels = np.empty((*photo.shape[:2], 4), dtype=np.uint16)
+    for channel in range(3):  # three times faster than all at once
+        pixels[..., channel] = photo[..., channel]
+    pixels[..., 3] = 1
+    return pixels.view(np.uint64)[..., 0]
+
+
+def _levels(packed: Packed) -> Levels:
+    """Unpack into four channels, float32."""
+    height, width = packed.shape
+    return packed.view(np.uint16).reshape(height, width, 4).astype(np.float32)
+
+
+def _whole(levels: Levels) -> Photo:
+    """Rounded to whole levels, halves upwards."""
+    return (levels + np.float32(0.5)).astype(np.uint8)
+
+
+def _warped(photo: Photo, variation: Variation) -> Packed:
+    """A photo flipped, rotated, zoomed and shifted, its channels in units of 1/256.
+
+    Bilinear, from the four neighbours of a place that is rounded to 1/16 of a pixel: their weights then add up to
+    256, so that a sum of 8-bit channels fits into 16 bits and one multiplication serves all channels of a pixel.
+    """
+    (height, width), (matrix, pad_x, pad_y) = photo.shape[:2], _geometry(photo.shape, variation)
+    padded = _mirrored(_packed(photo), pad_x, pad_y)
+    columns, rows = (np.arange(side, dtype=np.float64) + 0.5 for side in (width, height))
+    across, down = (_places(columns * row[0], rows * row[1] + row[2] - 0.5) for row in (matrix[:3], matrix[3:]))
+    corner = (down >> 4) * padded.shape[1] + (across >> 4)
+    right, below = ((places & 15).view(np.uint64) for places in (across, down))
+    left, above = _SIXTEEN - right, _SIXTEEN - below
+    pixels = padded.ravel()
+    upper = _between(pixels, corner, left, right)
+    lower = _between(pixels[padded.shape[1] :], corner, left, right)
+    upper *= above
+    lower *= below
+    upper += lower
+    return upper
+
+
+def _between(pixels: Packed, corner: npt.NDArray[np.int64], left: Packed, right: Packed) -> Packed:
+    """Pixels and their neighbours to the right, weighed."""
+    mixed = pixels.take(corner)
+    mixed *= left
+    neighbour = pixels[1:].take(corner)
+    neighbour *= right
+    mixed += neighbour
+    return mixed
+
+
+def _places(columns: Sums, rows: Sums) -> npt.NDArray[np.int64]:
+    """Sums of what a column and a row add to a place, in sixteenths of a pixel, rounded."""
+    across, down = (np.rint(part * _FINE).astype(np.int64) for part in (columns, rows))
+    return (across + (down + _FINE // 32)[:, np.newaxis]) >> 12
+
+
+def _geometry(shape: tuple[int, ...], variation: Variation) -> tuple[tuple[float, ...], int, int]:
+    """From a place in the result to the place in the padded photo that it shows, and how much is padded."""
+    height, width = shape[:2]
     cosine = math.cos(math.radians(variation.degrees)) / variation.zoom
     sine = math.sin(math.radians(variation.degrees)) / variation.zoom
     mirror = -1.0 if variation.flip else 1.0
@@ -74,7 +173,6 @@ def warp(photo: Photo, variation: Variation) -> Photo:
     far_x, far_y = width * (0.5 + abs(variation.shift_x)), height * (0.5 + abs(variation.shift_y))
     pad_x = max(1, math.ceil(abs(cosine) * far_x + abs(sine) * far_y - width / 2) + 1)
     pad_y = max(1, math.ceil(abs(sine) * far_x + abs(cosine) * far_y - height / 2) + 1)
-    # From a place in the result to the place in the padded photo that it shows.
     matrix = (
         mirror * cosine,
         mirror * sine,
@@ -83,21 +181,13 @@ def warp(photo: Photo, variation: Variation) -> Photo:
         cosine,
         pad_y + height / 2 + sine * centre_x - cosine * centre_y,
     )
-    warped = _mirrored(photo, pad_x, pad_y).transform(
-        (width, height), Image.Transform.AFFINE, matrix, resample=Image.Resampling.BILINEAR
-    )
-    return np.asarray(warped, dtype=np.uint8)[..., :3]
+    return matrix, pad_x, pad_y
 
 
-def _mirrored(photo: Photo, pad_x: int, pad_y: int) -> Image.Image:
-    """A photo with a border in which it is mirrored, as Pillow holds it: four bytes a pixel, moved as one number."""
-    height, width = photo.shape[:2]
-    pixels = np.empty((height, width, 4), dtype=np.uint8)
-    pixels[..., :3] = photo
-    pixels[..., 3] = 255
-    rows, columns = (_there_and_back(side, pad) for side, pad in ((height, pad_y), (width, pad_x)))
-    padded = pixels.view(np.uint32)[..., 0].take(rows, axis=0).take(columns, axis=1)
-    return Image.frombuffer("RGBX", (padded.shape[1], padded.shape[0]), padded, "raw", "RGBX", 0, 1)
+def _mirrored(packed: Packed, pad_x: int, pad_y: int) -> Packed:
+    """A photo with a border in which it is mirrored."""
+    rows, columns = (_there_and_back(side, pad) for side, pad in zip(packed.shape, (pad_y, pad_x), strict=True))
+    return packed.take(columns, axis=1).take(rows, axis=0)
 
 
 def _there_and_back(side: int, pad: int) -> npt.NDArray[np.intp]:
@@ -106,24 +196,26 @@ def _there_and_back(side: int, pad: int) -> npt.NDArray[np.intp]:
     return np.where(places < side, places, 2 * side - 1 - places)
 
 
-def recolour(photo: Photo, variation: Variation) -> Photo:
-    """Change brightness, contrast and saturation."""
-    if (variation.brightness, variation.contrast, variation.saturation) == (1.0, 1.0, 1.0):
-        return photo
-    pixels = photo.astype(np.float32)
-    grey = (pixels @ _LUMA)[..., np.newaxis]
+def _recoloured(levels: Levels, variation: Variation, out: Levels | None = None) -> Levels:
+    """Brightness, contrast and saturation changed, as one multiplication by a matrix.
+
+    Args:
+        levels: Red, green, blue and a 1, in units of 1/256.
+        variation: What is done.
+        out: Where the result goes; new memory without.
+
+    Returns:
+        Red, green and blue, 0 to 255.
+    """
+    height, width = levels.shape[:2]
+    # Row by row first, in an order that no number of threads changes.
+    mean = levels.reshape(height, -1).sum(axis=0).reshape(width, 4).sum(axis=0, dtype=np.float64)[:3] / (height * width)
     # Saturation about each pixel's grey, contrast about the mean grey, then brightness.
-    own, middle = variation.saturation, float(grey.mean())
-    scale = variation.brightness * variation.contrast
-    pixels *= scale * own
-    pixels += grey * (scale * (1.0 - own)) + middle * (variation.brightness - scale) + 0.5
-    return np.clip(pixels, 0, 255, out=pixels).astype(np.uint8)
-
-
-def augment(photo: Photo, rng: np.random.Generator, strength: float = 1.0) -> Photo:
-    """Give a varied copy of a photo, of the same shape."""
-    variation = draw(rng, strength)
-    return recolour(warp(photo, variation), variation)
+    own, scale = variation.saturation, variation.brightness * variation.contrast
+    greys, bias = scale * (1.0 - own) * _LUMA, float(mean @ _LUMA) * (variation.brightness - scale) / _ONE
+    matrix = np.vstack((greys[:, np.newaxis] + scale * own * _EACH, np.full(3, bias))) / _ONE
+    recoloured = np.matmul(levels, matrix.astype(np.float32), out=out)
+    return np.clip(recoloured, 0.0, 255.0, out=recoloured)
 
 
 def examples(photo: Photo, strength: float = 1.0, seed: int = 0) -> list[tuple[str, Photo]]:

@@ -132,7 +132,7 @@ class Ahead:
 
     Args:
         batches: What is dealt out.
-        n_ahead: How many are made ahead; memory holds one more.
+        n_ahead: How many are made ahead; memory holds one more. With 0 each is made when it is asked for, by who asks.
     """
 
     def __init__(self, batches: Batches, n_ahead: int = 2) -> None:
@@ -151,6 +151,8 @@ class Ahead:
         return len(self._batches)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        if not self._n_ahead:
+            return self._batches[number]
         coming = [divmod(number + far, len(self)) for far in range(self._n_ahead + 1)]
         keys = [(self._batches.epoch + later, place) for later, place in coming]
         self._made = {key: self._made.get(key) or self._pool.submit(self._batches.of_epoch, *key) for key in keys}
