@@ -316,6 +316,15 @@ def test_a_heat_map_is_part_of_the_answer_where_it_is_asked_for() -> None:
     assert cold.heat is None
 
 
+def test_pictures_beside_others_have_the_same_answers_to_the_bit() -> None:
+    model, some = Model(drawn_model(), "m"), drawn_pictures(5)
+    alone, beside = model.answer_pixels(some), model.answer_pixels(some, beside=True)
+    assert model._of_many is not None
+    for one, other in zip(alone, beside, strict=True):
+        assert (one.answer, one.set, one.stranger) == (other.answer, other.set, other.stranger)
+        assert np.array_equal(as_bits(one), as_bits(other))
+
+
 def test_a_file_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "LARGEST", 1000)
     file = tmp_path / "model.onnx"

@@ -133,15 +133,20 @@ class Model:
         """
         return 0.0 if reject is None else self.doubts.threshold(reject).threshold
 
-    def answer_pixels(self, pictures: np.ndarray, *, threshold: float = 0.0, heat: bool = False) -> list[Answer]:
+    def answer_pixels(
+        self, pictures: np.ndarray, *, threshold: float = 0.0, heat: bool = False, beside: bool = False
+    ) -> list[Answer]:
         """Answer pictures that have the network's size already; each answer is without its path.
 
         Args:
             pictures: Shape (photos, size, size, 3), uint8, as `photos.pixels.to_pixels` gives them.
             threshold: The confidence from which on it answers, of `threshold`.
             heat: Whether the heat map is wanted as well.
+            beside: Whether other threads ask at the same time: each then has a core, and none waits for another
+                at every layer. The answers have the same bits; with `heat` it makes no difference.
         """
-        return self._told((self._forward_with_heat() if heat else self._forward).named_outputs(pictures), threshold)
+        forward = self._forward_with_heat() if heat else self._forward_of_many() if beside else self._forward
+        return self._told(forward.named_outputs(pictures), threshold)
 
     def _told(self, outputs: Mapping[str, np.ndarray], threshold: float) -> list[Answer]:
         probabilities = outputs[PROBABILITIES]
