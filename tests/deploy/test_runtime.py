@@ -130,7 +130,7 @@ def test_many_photos_are_answered_as_they_come(handed: Handed, model: Model, mon
     answers = model.answers(endless())
     for number in range(1, 3 * BATCH):
         next(answers)
-        assert asked <= max(BATCH + 1, number + 12)  # six batches of two
+        assert asked <= max(BATCH + 1, number + 24)  # six batches of four
     answers.close()  # type: ignore[attr-defined]
 
 
@@ -166,9 +166,7 @@ def test_a_second_network_is_opened_for_many_photos_alone(handed: Handed, model:
     assert model._of_many is opened
 
 
-def test_photos_are_decoded_while_the_network_runs(
-    handed: Handed, model: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_core_has_photos_of_its_own(handed: Handed, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "usable_cores", lambda: 2)
     both, outputs = threading.Barrier(2, timeout=20), Forward.named_outputs
 
@@ -177,7 +175,7 @@ def test_photos_are_decoded_while_the_network_runs(
         return outputs(self, batch)
 
     monkeypatch.setattr(Forward, "named_outputs", network)
-    assert model.predict_proba(handed.paths).shape == (20, 3)
+    assert model.predict_proba(handed.paths * 2).shape == (40, 3)
 
 
 def test_a_name_that_is_not_utf8_can_be_told(model: Model) -> None:

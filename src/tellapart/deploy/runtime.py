@@ -25,7 +25,7 @@ from tellapart.photos.pixels import PixelSpec, read_pixels
 PROBABILITIES: Final = names.PROBABILITIES  # the first output
 STRANGER: Final = names.STRANGER  # an output: how strange a photo is
 HEAT: Final = names.HEAT  # an output: which places of a photo speak for its most probable class
-_TOGETHER: Final = 2  # photos a call where every core has its own: as fast as 4 and 8 (docs/LOG.md), and sooner told
+_TOGETHER: Final = 4  # photos a call where every core has its own: 8 are faster in tiny networks alone (docs/LOG.md)
 _ROOM: Final = 2 << 30  # bytes that opening a file may take, beside
 _TIMES: Final = 8  # as many as the file has
 _NO_MEMORY: Final = ("Failed to allocate memory", "bad allocation", "bad_alloc")
