@@ -88,10 +88,12 @@ class HeldModel(Model):
         self.go, self.busy = Event(), Event()
         self.go.set()
 
-    def answer_pixels(self, pictures: np.ndarray, *, threshold: float = 0.0, heat: bool = False) -> list[Answer]:
+    def answer_pixels(
+        self, pictures: np.ndarray, *, threshold: float = 0.0, heat: bool = False, beside: bool = False
+    ) -> list[Answer]:
         self.busy.set()
         assert self.go.wait(60)
-        return super().answer_pixels(pictures, threshold=threshold, heat=heat)
+        return super().answer_pixels(pictures, threshold=threshold, heat=heat, beside=beside)
 
 
 def photo_bytes(

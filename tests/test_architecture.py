@@ -100,6 +100,8 @@ def test_a_prediction_starts_without_what_it_does_not_use() -> None:
     others = {"sklearn", "scipy", "matplotlib", "jinja2", "pandas"}
     loaded = modules_after("import tellapart.deploy.runtime, tellapart.deploy.predictions")
     assert not loaded & (others | {"keras", "tensorflow", "torch", "jax", "optuna", "onnx", "tf2onnx", "safetensors"})
+    of_weights = {"ssl", "http"}
+    assert not modules_after("from tellapart.cli import app; import tellapart.deploy.predictions") & of_weights
 
 
 def test_layers_hold() -> None:

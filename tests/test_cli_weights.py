@@ -12,6 +12,7 @@ import pytest
 from as_user import run
 from tellapart import cli_weights
 from tellapart.errors import StorageError, WeightsError
+from tellapart.weights import store
 from tellapart.weights.pins import Pin, pins
 from tellapart.weights.store import weight_store
 
@@ -119,7 +120,7 @@ def test_several_are_pulled_and_failures_named_at_the_end(
             raise WeightsError("no way to vgg19")
         return tmp_path / pin.backbone
 
-    monkeypatch.setattr(cli_weights, "fetch", fetch)
+    monkeypatch.setattr(store, "fetch", fetch)
     status, out, err = run(capsys, "weights", "pull", "vgg16", "vgg19", "mobilenet", "vgg16")
     assert status == 2
     assert out.splitlines() == [str(tmp_path / "vgg16"), str(tmp_path / "mobilenet")]
@@ -134,7 +135,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(
     def fetch(*_: object) -> Path:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli_weights, "fetch", fetch)
+    monkeypatch.setattr(store, "fetch", fetch)
     status, out, err = run(capsys, "weights", "pull", "vgg16")
     assert (status, out) == (130, "")
     assert "the same command goes on" in err
@@ -145,7 +146,7 @@ def test_a_full_disk_ends_it(capsys: pytest.CaptureFixture[str], monkeypatch: py
     def fetch(*_: object) -> Path:
         raise StorageError("The disk is full.")
 
-    monkeypatch.setattr(cli_weights, "fetch", fetch)
+    monkeypatch.setattr(store, "fetch", fetch)
     status, _, err = run(capsys, "weights", "pull", "vgg16", "vgg19")
     assert status == 2
     assert err == "tellapart: The disk is full.\n", "tried again with the next file"
@@ -165,7 +166,7 @@ def test_a_file_is_added_and_verified(
     import hashlib
     from dataclasses import replace
 
-    from tellapart.weights import recognition, store
+    from tellapart.weights import recognition
 
     content = b"weights" * 1000
     pin = replace(pins()["vgg16"], size=len(content), sha256=None, md5=hashlib.md5(content).hexdigest())

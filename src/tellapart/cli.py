@@ -143,11 +143,9 @@ def predict(  # noqa: PLR0913, PLR0917  one parameter a flag
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Tell which class each photo is of, or that it is of none of them."""
-    from tellapart.console import Terminal
     from tellapart.deploy.places import count_photos, find_photos, names_on_input
     from tellapart.deploy.predictions import Shown, print_answers, write_answers
     from tellapart.deploy.runtime import load
-    from tellapart.progress import track
 
     if out is not None and out.suffix.lower() not in {".csv", ".jsonl"}:
         raise OptionError(f"--out {out}. Accepted: a name that ends in .csv or .jsonl.")
@@ -156,6 +154,9 @@ def predict(  # noqa: PLR0913, PLR0917  one parameter a flag
         typer.echo(loaded.doubts.told(reject), err=True)
     answers = loaded.answers(find_photos(photos, names_on_input(null=null)), reject=reject)
     if out:
+        from tellapart.console import Terminal
+        from tellapart.progress import track
+
         followed = track(answers, "Asking the model", count_photos(photos), Terminal())
         n_errors = write_answers(out, loaded, followed)
     else:

@@ -1,4 +1,7 @@
-"""`tellapart weights`: what is offered, what is here, and how the rest comes."""
+"""`tellapart weights`: what is offered, what is here, and how the rest comes.
+
+The store is imported by the commands that use it: with it come HTTP and TLS, which no other command waits for.
+"""
 
 import json
 import sys
@@ -10,9 +13,6 @@ import typer
 from tellapart.errors import WeightsError
 from tellapart.weights.offline import forbid_network
 from tellapart.weights.pins import Pin, find_pin, pins
-from tellapart.weights.store import add as add_file
-from tellapart.weights.store import fetch, locate, weight_store, whereabouts
-from tellapart.weights.store import verify as verify_files
 
 INTERRUPTED: Final = 130
 _WITH_SOURCE: Final = 100  # a narrower terminal has no room for who made the weights
@@ -27,6 +27,8 @@ Offline = Annotated[bool, typer.Option("--offline", help="Make any attempt to re
 @app.command("list")
 def list_all(as_json: AsJson = False) -> None:
     """List every backbone: its size, licence, published score, and whether its weights are here."""
+    from tellapart.weights.store import whereabouts
+
     rows = [(pin, *whereabouts(pin)) for pin in pins().values()]
     if as_json:
         typer.echo(json.dumps([_described(pin, where, path) for pin, where, path in rows], ensure_ascii=False))
@@ -45,6 +47,7 @@ def pull(
         forbid_network()
     wanted = [find_pin(name) for name in dict.fromkeys(names)]
     from tellapart.console import Terminal
+    from tellapart.weights.store import fetch
 
     terminal, failed = Terminal(), []
     try:
@@ -70,8 +73,9 @@ def pull(
 def add(file: Annotated[Path, typer.Argument(help="A weights file that was brought here.")]) -> None:
     """Copy a file into the store; which backbone it belongs to is found out."""
     from tellapart.console import Terminal
+    from tellapart.weights import store
 
-    added = add_file(file, Terminal())
+    added = store.add(file, Terminal())
     typer.echo(f"{added.pin.backbone}: recognised by its {added.by}, now {added.path}")
 
 
@@ -79,8 +83,9 @@ def add(file: Annotated[Path, typer.Argument(help="A weights file that was broug
 def verify(names: Names = None, as_json: AsJson = False) -> None:
     """Check the content of every file that is here; a wrong one in the store is set aside."""
     from tellapart.console import Terminal
+    from tellapart.weights import store
 
-    verdicts = verify_files(names or [], Terminal())
+    verdicts = store.verify(names or [], Terminal())
     if as_json:
         told = [{"backbone": v.backbone, "path": str(v.path), "ok": v.ok, "said": v.said} for v in verdicts]
         typer.echo(json.dumps(told, ensure_ascii=False))
@@ -88,7 +93,7 @@ def verify(names: Names = None, as_json: AsJson = False) -> None:
         for verdict in verdicts:
             typer.echo(f"{verdict.backbone}: {verdict.said} ({verdict.path})")
         if not verdicts:
-            typer.echo(f"No weights are in {weight_store()} or in Keras' cache.", err=True)
+            typer.echo(f"No weights are in {store.weight_store()} or in Keras' cache.", err=True)
     wrong = [verdict.backbone for verdict in verdicts if not verdict.ok]
     if wrong:
         raise WeightsError(
@@ -100,13 +105,15 @@ def verify(names: Names = None, as_json: AsJson = False) -> None:
 @app.command()
 def path(name: Annotated[str | None, typer.Argument(help="A backbone; the store's folder without.")] = None) -> None:
     """Print where the store is, or where the weights of a backbone are; status 2 where they are not here."""
+    from tellapart.weights import store
+
     if name is None:
-        typer.echo(weight_store())
+        typer.echo(store.weight_store())
         return
     from tellapart.console import Terminal
 
     pin = find_pin(name)
-    found = locate(pin, Terminal())
+    found = store.locate(pin, Terminal())
     if found is None:
         raise WeightsError(f"The weights of {name} are not here. Next: tellapart weights pull {name}")
     typer.echo(found)

@@ -74,17 +74,15 @@ def _part(recipe: Recipe, climb: Climb, kept: Mapping[str, Cost], speed: float) 
 
 
 def _with_shared_features(parts: Sequence[Part], recipes: Sequence[Recipe]) -> tuple[Part, ...]:
-    """A dense head learns from the features that the linear one has computed before it."""
-    computed, shared = set(), []
+    """A later recipe on a backbone finds the features done that the first one needs."""
+    done: dict[str, float] = {}
+    shared = []
     for part, recipe in zip(parts, recipes, strict=True):
-        kind, backbone = recipe.name.partition("-")[0], recipe.backbone.name if recipe.backbone else None
-        if kind == "bottleneck" and backbone in computed:
-            kept = part.features
-            shared.append(replace(part, seconds=part.seconds - kept, least=part.least - kept, features=0.0))
-        else:
-            shared.append(part)
-        if kind == "linear":
-            computed.add(backbone)
+        name = recipe.backbone.name if recipe.backbone else ""
+        found = min(done.get(name, 0.0), part.features)
+        less = {what: getattr(part, what) - found for what in ("seconds", "least", "features")}
+        shared.append(replace(part, **less))
+        done.setdefault(name, part.features)
     return tuple(shared)
 
 

@@ -54,7 +54,7 @@ REFERENCE: Final[dict[str, Cost]] = {
     "tuned": Cost(0, 0.0028, 0, 0.004),
     "linear": Cost(0.0134, 0, 0, 0.0045),
     "bottleneck": Cost(0.0134, 0.00025, 37, 0.0065),
-    "finetuned": Cost(0.02, 0.0013, 41, 0.007),
+    "finetuned": Cost(0.0334, 0.0013, 41, 0.007),
 }
 _HEAVIER: Final = {"pocket": 0.3, "mobilenet_v2": 1.0, "vgg16": 20.0}  # times the work of MobileNetV2
 

@@ -3,6 +3,7 @@ import json
 import pickle
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,10 @@ from tiny_model import CLASSES, Handed, doubting_model, tiny_model, with_network
 from photo_maker import noise, save
 from tellapart.deploy import runtime
 from tellapart.deploy.doubts import NONE, UNSURE
-from tellapart.deploy.runtime import Model, load
+from tellapart.deploy.runtime import Answer, Model, load
 from tellapart.deploy.seal import KEY
 from tellapart.errors import ModelFileError, OptionError, PhotosError
-from tellapart.models.forward import BATCH
+from tellapart.models.forward import BATCH, Forward
 from tellapart.models.scratch import predict
 from tellapart.photos.batches import pixels_of
 
@@ -43,6 +44,15 @@ def file(handed: Handed, tmp_path: Path) -> Path:
     path = tmp_path / "model.onnx"
     path.write_bytes(handed.content)
     return path
+
+
+def as_bits(answer: Answer) -> np.ndarray:
+    """The probabilities as whole numbers; none of a photo that could not be read."""
+    return (
+        np.empty(0, np.float32).view(np.uint32)
+        if answer.probabilities is None
+        else answer.probabilities.view(np.uint32)
+    )
 
 
 def external(location: str, rows: int, *, constant: bool) -> bytes:
@@ -107,7 +117,8 @@ def test_answers_go_on_after_a_photo_that_cannot_be_read(handed: Handed, model: 
         assert not answer.error
 
 
-def test_many_photos_are_answered_as_they_come(handed: Handed, model: Model) -> None:
+def test_many_photos_are_answered_as_they_come(handed: Handed, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "usable_cores", lambda: 2)
     asked = 0
 
     def endless() -> Any:
@@ -117,10 +128,54 @@ def test_many_photos_are_answered_as_they_come(handed: Handed, model: Model) -> 
             yield handed.paths[asked % 20]
 
     answers = model.answers(endless())
-    for _ in range(BATCH + 1):
+    for number in range(1, 3 * BATCH):
         next(answers)
-    assert asked <= 2 * BATCH
+        assert asked <= max(BATCH + 1, number + 24)  # six batches of four
     answers.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_many_photos_have_the_answers_of_one_at_a_time_to_the_bit(
+    cores: int, handed: Handed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "usable_cores", lambda: cores)
+    model = Model(doubting_model().content, "model.onnx")
+    paths = [*handed.paths[:7], tmp_path / "gone.jpg", *handed.paths[7:]] * 2
+    assert len(paths) > 2 * BATCH
+    told = [answer for path in paths for answer in model.answers([path])]
+    for found in (list(model.answers(paths)), [*model.answers(paths[:BATCH]), *model.answers(paths[BATCH:])]):
+        assert [answer.path for answer in found] == [str(path) for path in paths]
+        for one, other in zip(found, told, strict=True):
+            assert (one.answer, one.set, one.stranger, one.error) == (
+                other.answer,
+                other.set,
+                other.stranger,
+                other.error,
+            )
+            assert np.array_equal(as_bits(one), as_bits(other))
+
+
+def test_a_second_network_is_opened_for_many_photos_alone(handed: Handed, model: Model) -> None:
+    model.predict_proba(handed.paths[:1])
+    model.predict_proba(handed.paths[:BATCH])
+    assert model._of_many is None
+    model.predict_proba(handed.paths)
+    opened = model._of_many
+    assert opened is not None
+    model.predict_proba(handed.paths)
+    assert model._of_many is opened
+
+
+def test_every_core_has_photos_of_its_own(handed: Handed, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "usable_cores", lambda: 2)
+    both, outputs = threading.Barrier(2, timeout=20), Forward.named_outputs
+
+    def network(self: Forward, batch: np.ndarray) -> dict[str, np.ndarray]:
+        both.wait()
+        return outputs(self, batch)
+
+    monkeypatch.setattr(Forward, "named_outputs", network)
+    assert model.predict_proba(handed.paths * 2).shape == (40, 3)
 
 
 def test_a_name_that_is_not_utf8_can_be_told(model: Model) -> None:
@@ -257,6 +312,15 @@ def test_a_heat_map_is_part_of_the_answer_where_it_is_asked_for() -> None:
         assert answer.probabilities == pytest.approx(without.probabilities, abs=1e-6)
     (cold, *_) = Model(drawn_model(heat=False), "m").answer_pixels(some, heat=True)
     assert cold.heat is None
+
+
+def test_pictures_beside_others_have_the_same_answers_to_the_bit() -> None:
+    model, some = Model(drawn_model(), "m"), drawn_pictures(5)
+    alone, beside = model.answer_pixels(some), model.answer_pixels(some, beside=True)
+    assert model._of_many is not None
+    for one, other in zip(alone, beside, strict=True):
+        assert (one.answer, one.set, one.stranger) == (other.answer, other.set, other.stranger)
+        assert np.array_equal(as_bits(one), as_bits(other))
 
 
 def test_a_file_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tellapart.models.forward import BATCH, Forward, Later, Streams, in_batches
+from tellapart.models.forward import BATCH, Forward, Later, Streams, in_batches, side_by_side, streams_and_threads
 
 
 def doubler() -> bytes:
@@ -140,3 +140,50 @@ def test_a_network_is_opened_once_when_it_is_used() -> None:
     assert later(np.ones((3, 1))).tolist() == [[2], [2], [2]]
     assert [float(one[0]) for one in in_batches(later, np.ones((5, 1)))] == [2] * 5
     assert len(opened) == 1
+
+
+def test_streams_share_the_cores() -> None:
+    assert [streams_and_threads(cores) for cores in (1, 2, 16, 40, 64)] == [(1, 1), (2, 1), (16, 1), (16, 2), (16, 4)]
+
+
+def test_what_is_done_is_given_before_more_is_read() -> None:
+    read, done = [], threading.Event()
+
+    def inputs() -> Iterator[int]:
+        yield 0
+        assert done.wait(20)
+        time.sleep(0.05)
+        for number in range(1, 9):
+            read.append(number)
+            yield number
+
+    def work(some: list[int]) -> list[int]:
+        done.set()
+        return some
+
+    results = side_by_side(work, inputs(), streams=4, batch=1)
+    assert next(results) == 0
+    assert len(read) <= 1
+    assert list(results) == list(range(1, 9))
+
+
+def test_what_has_not_begun_when_nobody_asks_any_more_is_left() -> None:
+    begun: list[int] = []
+    read, go = threading.Event(), threading.Event()
+
+    def inputs() -> Iterator[int]:
+        for number in range(100):
+            if number == 2:
+                read.set()
+            yield number
+
+    def work(some: list[int]) -> list[int]:
+        begun.extend(some)
+        assert (read if some == [0] else go).wait(20)
+        return some
+
+    results = side_by_side(work, inputs(), streams=1, batch=1)
+    assert next(results) == 0
+    threading.Timer(0.2, go.set).start()
+    results.close()  # type: ignore[attr-defined]
+    assert 2 not in begun

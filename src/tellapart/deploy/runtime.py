@@ -1,9 +1,10 @@
 """Run a model file: ONNX Runtime, NumPy and Pillow, no training framework."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from os import PathLike, cpu_count
+from itertools import chain, islice
+from os import PathLike
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -17,12 +18,14 @@ from tellapart.deploy.memory_limit import at_most_more
 from tellapart.deploy.onnx_messages import read_model
 from tellapart.deploy.structure import LARGEST, check_ends, check_structure
 from tellapart.errors import ModelFileError, PhotosError, UnreadablePhotoError
-from tellapart.models.forward import BATCH, Forward
+from tellapart.machine import usable_cores
+from tellapart.models.forward import BATCH, Forward, side_by_side, streams_and_threads
 from tellapart.photos.pixels import PixelSpec, read_pixels
 
 PROBABILITIES: Final = names.PROBABILITIES  # the first output
 STRANGER: Final = names.STRANGER  # an output: how strange a photo is
 HEAT: Final = names.HEAT  # an output: which places of a photo speak for its most probable class
+_TOGETHER: Final = 4  # photos a call where every core has its own: 8 are faster in tiny networks alone (docs/LOG.md)
 _ROOM: Final = 2 << 30  # bytes that opening a file may take, beside
 _TIMES: Final = 8  # as many as the file has
 _NO_MEMORY: Final = ("Failed to allocate memory", "bad allocation", "bad_alloc")
@@ -77,6 +80,7 @@ class Model:
             self._forward = _open(content, name)
             self._check(name)
         self._with_heat: Forward | None = None
+        self._of_many: Forward | None = None
         self._opening = Lock()
 
     def __reduce__(self) -> tuple[type["Model"], tuple[bytes, str]]:
@@ -112,7 +116,7 @@ class Model:
         """Answer photo by photo, in order; one that cannot be read has an error instead.
 
         Args:
-            photos: Any number of them; they are opened as the answers are asked for.
+            photos: Any number of them; they are opened as the answers are asked for, some ahead.
             reject: The share of wrong answers that is wished for, over 0 and under 1; photos of which the
                 model is less sure than that takes are answered "not sure".
 
@@ -129,16 +133,24 @@ class Model:
         """
         return 0.0 if reject is None else self.doubts.threshold(reject).threshold
 
-    def answer_pixels(self, pictures: np.ndarray, *, threshold: float = 0.0, heat: bool = False) -> list[Answer]:
+    def answer_pixels(
+        self, pictures: np.ndarray, *, threshold: float = 0.0, heat: bool = False, beside: bool = False
+    ) -> list[Answer]:
         """Answer pictures that have the network's size already; each answer is without its path.
 
         Args:
             pictures: Shape (photos, size, size, 3), uint8, as `photos.pixels.to_pixels` gives them.
             threshold: The confidence from which on it answers, of `threshold`.
             heat: Whether the heat map is wanted as well.
+            beside: Whether other threads ask at the same time: each then has a core, and none waits for another
+                at every layer. The answers have the same bits; with `heat` it makes no difference.
         """
-        outputs = (self._forward_with_heat() if heat else self._forward).named_outputs(pictures)
-        probabilities, nothing = outputs[PROBABILITIES], [None] * len(pictures)
+        forward = self._forward_with_heat() if heat else self._forward_of_many() if beside else self._forward
+        return self._told(forward.named_outputs(pictures), threshold)
+
+    def _told(self, outputs: Mapping[str, np.ndarray], threshold: float) -> list[Answer]:
+        probabilities = outputs[PROBABILITIES]
+        nothing = [None] * len(probabilities)
         strangers = outputs[STRANGER].tolist() if STRANGER in outputs else nothing
         maps = outputs.get(HEAT, nothing)
         sets = self.doubts.sets(probabilities)
@@ -151,22 +163,37 @@ class Model:
         return answers
 
     def _answers(self, photos: Iterable[str | PathLike[str]], threshold: float) -> Iterator[Answer]:
-        with ThreadPoolExecutor(cpu_count()) as pool:
-            waiting: list[Path] = []
-            for photo in photos:
-                waiting.append(Path(photo))
-                if len(waiting) == BATCH:
-                    yield from self._batch(waiting, pool, threshold)
-                    waiting = []
-            yield from self._batch(waiting, pool, threshold)
+        """One photo has all cores at once, some have them as one batch; of many each core has photos of its own."""
+        paths = map(Path, photos)
+        first = list(islice(paths, BATCH + 1))
+        if len(first) == 1:
+            yield from self._answered(first, [self._pixels(first[0])], threshold, self._forward)
+        elif len(first) <= BATCH:
+            with ThreadPoolExecutor(usable_cores()) as pool:
+                yield from self._answered(first, pool.map(self._pixels, first), threshold, self._forward)
+        else:
+            yield from self._many(chain(first, paths), threshold)
 
-    def _batch(self, paths: list[Path], pool: ThreadPoolExecutor, threshold: float) -> Iterator[Answer]:
-        pictures = list(pool.map(self._pixels, paths))
+    def _many(self, paths: Iterable[Path], threshold: float) -> Iterator[Answer]:
+        (streams, _), forward = streams_and_threads(usable_cores()), self._forward_of_many()
+
+        def answered(some: list[Path]) -> list[Answer]:
+            return self._answered(some, map(self._pixels, some), threshold, forward)
+
+        return side_by_side(answered, paths, streams=streams, batch=_TOGETHER)
+
+    def _answered(
+        self, paths: list[Path], pixels: Iterable[np.ndarray | str], threshold: float, forward: Forward
+    ) -> list[Answer]:
+        pictures = list(pixels)
         readable = [picture for picture in pictures if isinstance(picture, np.ndarray)]
-        results = iter(self.answer_pixels(np.stack(readable), threshold=threshold) if readable else ())
+        told = self._told(forward.named_outputs(np.stack(readable)), threshold) if readable else ()
+        results, answers = iter(told), []
         for path, picture in zip(paths, pictures, strict=True):
             shown = str(path).encode("utf-8", "backslashreplace").decode()  # a name need not be UTF-8
-            yield Answer(shown, None, picture) if isinstance(picture, str) else replace(next(results), path=shown)
+            unread = Answer(shown, None, picture) if isinstance(picture, str) else None
+            answers.append(unread or replace(next(results), path=shown))
+        return answers
 
     def _pixels(self, path: Path) -> np.ndarray | str:
         try:
@@ -180,6 +207,17 @@ class Model:
             if self._with_heat is None:
                 self._with_heat = Forward(self.content)
             return self._with_heat
+
+    def _forward_of_many(self) -> Forward:
+        """The network for several threads that run it at once, opened when many photos come: it costs memory.
+
+        Threads that share out each operator wait for each other; with these the answers have the same bits.
+        """
+        with self._opening:
+            if self._of_many is None:
+                _, threads = streams_and_threads(usable_cores())
+                self._of_many = Forward(seal.without_output(self.content, HEAT), threads=threads)
+            return self._of_many
 
     def _check(self, name: str) -> None:
         """Hold the answers to golden photos against those that the file says they get."""

@@ -19,13 +19,12 @@ from typing import Any, Final, Self
 import numpy as np
 
 from tellapart.machine import usable_cores
-from tellapart.models.forward import Streams, runtime_session
+from tellapart.models.forward import Streams, runtime_session, streams_and_threads
 from tellapart.models.machine_record import keep, kept
 
 ONNX_RUNTIME: Final = "onnxruntime"
 OPENVINO: Final = "openvino"
 BATCHES: Final = (4, 1, 8, 16, 32)  # the first is the default: larger ones leave the processor's caches
-_MOST_STREAMS: Final = 16  # each holds the activations of a batch
 _SECONDS: Final = 2.0
 _ROUNDS: Final = 3
 _TURN: Final = 0.05  # seconds that one timing takes at least
@@ -64,8 +63,7 @@ class Settings:
 
 def default_settings() -> Settings:
     """A batch for each core, of ONNX Runtime."""
-    streams = min(usable_cores(), _MOST_STREAMS)
-    return Settings(ONNX_RUNTIME, streams, max(1, usable_cores() // streams), BATCHES[0])
+    return Settings(ONNX_RUNTIME, *streams_and_threads(usable_cores()), BATCHES[0])
 
 
 def fast_forward(content: bytes, key: str, cache: Path, outputs: Sequence[str] = ()) -> Streams:

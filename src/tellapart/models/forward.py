@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import onnxruntime
 
+MOST_STREAMS: Final = 16  # each holds the activations of a batch
 BATCH: Final = 16  # on 2 cores MobileNetV2 is as fast at 8 to 32; less memory for large networks
 
 Run = Callable[[np.ndarray], np.ndarray]
+Given = TypeVar("Given")
+Found = TypeVar("Found")
 
 
 class Forward:
@@ -21,10 +24,11 @@ class Forward:
 
     Args:
         model: The bytes of an ONNX file; external data is refused.
+        threads: That work together on one operator; 0 for one a core. The answers have the same bits (docs/LOG.md).
     """
 
-    def __init__(self, model: bytes) -> None:
-        self._session = runtime_session(model)
+    def __init__(self, model: bytes, *, threads: int = 0) -> None:
+        self._session = runtime_session(model, threads=threads)
         self.inputs = self._session.get_inputs()
         self.outputs = self._session.get_outputs()
 
@@ -75,14 +79,41 @@ class Streams:
 
     def each(self, inputs: Iterable[np.ndarray]) -> Iterator[Any]:
         """Run single inputs, in their order; while a result is used the next batches are computed."""
-        waiting: deque[Future[Iterable[Any]]] = deque()
-        with ThreadPoolExecutor(self.streams) as pool:
-            for some in _batches(inputs, self.batch):
-                waiting.append(pool.submit(self._run, some))
-                if len(waiting) > 2 * self.streams:
+        return side_by_side(lambda some: self._run(np.stack(some)), inputs, streams=self.streams, batch=self.batch)
+
+
+def streams_and_threads(cores: int) -> tuple[int, int]:
+    """How many batches to compute at once, and how many threads work together on each."""
+    streams = min(cores, MOST_STREAMS)
+    return streams, max(1, cores // streams)
+
+
+def side_by_side(
+    work: Callable[[list[Given]], Iterable[Found]], inputs: Iterable[Given], *, streams: int, batch: int
+) -> Iterator[Found]:
+    """Work on inputs in several threads, each on a batch of its own.
+
+    Args:
+        work: Takes a batch and gives one result an input; called by several threads at once.
+        inputs: Any number of them; two batches a thread are read ahead.
+        streams: How many threads.
+        batch: How many inputs a call.
+
+    Yields:
+        The results, in the order of the inputs; what is done is given before a further batch is read.
+    """
+    waiting: deque[Future[Iterable[Found]]] = deque()
+    with ThreadPoolExecutor(streams) as pool:
+        try:
+            for some in _batches(inputs, batch):
+                waiting.append(pool.submit(work, some))
+                while waiting and (len(waiting) > 2 * streams or waiting[0].done()):
                     yield from waiting.popleft().result()
             while waiting:
                 yield from waiting.popleft().result()
+        finally:  # who asked for results goes away: what has not begun is not begun
+            for one in waiting:
+                one.cancel()
 
 
 class Later:
@@ -127,10 +158,10 @@ def in_batches(forward: Run, inputs: Iterable[np.ndarray], batch: int = BATCH) -
         yield from forward.each(inputs)
         return
     for some in _batches(inputs, batch):
-        yield from forward(some)
+        yield from forward(np.stack(some))
 
 
-def _batches(inputs: Iterable[np.ndarray], batch: int) -> Iterator[np.ndarray]:
+def _batches(inputs: Iterable[Given], batch: int) -> Iterator[list[Given]]:
     waiting = iter(inputs)
     while some := list(islice(waiting, batch)):
-        yield np.stack(some)
+        yield some

@@ -1,11 +1,11 @@
-"""One thread that runs the network, on as many photos at once as wait for it."""
+"""Threads that run the network, each on as many photos at once as wait for it."""
 
 import asyncio
 import queue
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from threading import Thread
+from threading import Lock, Thread
 from time import perf_counter
 from typing import Protocol
 
@@ -19,10 +19,10 @@ Learn = Callable[[int, float], None]
 
 
 class Answering(Protocol):
-    """What the thread needs of a model."""
+    """What the threads need of a model."""
 
-    def answer_pixels(self, pictures: np.ndarray, *, threshold: float = 0.0, heat: bool = False) -> list[Answer]:
-        """Answer pictures of the network's size."""
+    def answer_pixels(self, pictures: np.ndarray, *, heat: bool = False, beside: bool = False) -> list[Answer]:
+        """Answer pictures of the network's size; `beside` others, or with all cores."""
         ...
 
 
@@ -37,6 +37,9 @@ class _Waiting:
 class Batcher:
     """Collects photos of all requests into batches.
 
+    A batch that is alone has all cores, so that its answer comes soonest; batches beside each other, or beside photos
+    that are being decoded, have a core each: threads that share out every operator would wait for each other.
+
     Args:
         model: Answers a batch.
         settings: How large a batch may be, and how long it waits for more.
@@ -50,8 +53,9 @@ class Batcher:
     ) -> None:
         self._model, self._settings, self._metrics, self._coming = model, settings, metrics, coming
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._thread = Thread(target=self._run, name="network", daemon=True)
+        self._threads = [Thread(target=self._run, name="network", daemon=True) for _ in range(settings.streams)]
         self._learn = learn
+        self._lock, self._busy = Lock(), 0
 
     @property
     def length(self) -> int:
@@ -60,17 +64,20 @@ class Batcher:
 
     @property
     def alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
+        """Whether all threads run."""
+        return all(thread.is_alive() for thread in self._threads)
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
 
     async def stop(self) -> None:
-        """Answer what waits, then end the thread."""
-        self._waiting.put(None)
-        await asyncio.to_thread(self._thread.join)
+        """Answer what waits, then end the threads."""
+        for _ in self._threads:
+            self._waiting.put(None)  # each thread takes one
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
 
     async def answer(self, pixels: np.ndarray, *, heat: bool) -> Answer:
         """Answer one photo, in a batch with others; with the threshold 0.
@@ -88,7 +95,8 @@ class Batcher:
             batch, ended = self._collect(first)
             wanted = [one for one in batch if not one.answer.cancelled()]  # past its deadline, or given up
             if wanted:
-                self._answer(wanted)
+                with self._at_work() as busy:
+                    self._answer(wanted, busy)
             if ended:
                 return
 
@@ -104,14 +112,27 @@ class Batcher:
                 batch.append(one)
         return batch, False
 
-    def _answer(self, batch: list[_Waiting]) -> None:
+    @contextmanager
+    def _at_work(self) -> Iterator[int]:
+        """How many threads are at work now, this one among them."""
+        with self._lock:
+            self._busy += 1
+            busy = self._busy
+        try:
+            yield busy
+        finally:
+            with self._lock:
+                self._busy -= 1
+
+    def _answer(self, batch: list[_Waiting], busy: int) -> None:
         began = perf_counter()
         for one in batch:
             self._metrics.took("wait", began - one.since)
         loop = batch[0].answer.get_loop()
+        beside = len(self._threads) > 1 and (busy > 1 or self.length > 0 or self._coming() > 0)
         try:
             answers = self._model.answer_pixels(
-                np.stack([one.pixels for one in batch]), heat=any(one.heat for one in batch)
+                np.stack([one.pixels for one in batch]), heat=any(one.heat for one in batch), beside=beside
             )
         except Exception as problem:
             # The thread lives on: the batch is told, the next one may be well.
@@ -122,7 +143,7 @@ class Batcher:
         self._metrics.batches.observe(len(batch))
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(_deliver, batch, answers)
-            loop.call_soon_threadsafe(self._learn, len(batch), seconds)
+            loop.call_soon_threadsafe(self._learn, len(batch), seconds / busy)
 
 
 def _deliver(batch: list[_Waiting], answers: list[Answer]) -> None:

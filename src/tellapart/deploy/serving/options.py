@@ -1,17 +1,21 @@
 """What a server is allowed and what it offers: limits, addresses, token."""
 
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from os import cpu_count
 from typing import Any, Final
 
+from tellapart.machine import usable_cores
+
 FORMATS: Final = ("JPEG", "PNG", "WebP", "BMP", "GIF", "TIFF")
+_MOST_STREAMS: Final = 16  # each holds the activations of a batch
 MEGABYTE: Final = 1_000_000
 VARIABLE: Final = "TELLAPART_TOKEN"  # of the environment; a command line is seen by all of a machine's users
 
 
 def package_version() -> str:
     """The version of Tellapart that serves, by what is installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("tellapart")
     except PackageNotFoundError:  # run from a copy of the source
@@ -28,7 +32,8 @@ class ServerSettings:
         token: What a request has to show; None asks for none.
         allow_hosts: Further names in the Host header: those that a reverse proxy passes on.
         workers: Processes that decode photos.
-        batch: Photos in one pass through the network, at most.
+        streams: Passes through the network at once.
+        batch: Photos in one of them, at most.
         batch_seconds: How long a batch waits for photos that are being decoded.
         queue: Photos under way, at most; a request beyond that is refused at once.
         body_megabytes: Of one request.
@@ -46,7 +51,8 @@ class ServerSettings:
     token: str | None = field(default=None, repr=False)
     allow_hosts: tuple[str, ...] = ()
     workers: int = field(default_factory=lambda: cpu_count() or 1)
-    batch: int = 8
+    streams: int = field(default_factory=lambda: min(usable_cores(), _MOST_STREAMS))
+    batch: int = 4
     batch_seconds: float = 0.003
     queue: int = 64
     body_megabytes: float = 10

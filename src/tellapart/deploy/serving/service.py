@@ -167,6 +167,7 @@ class Service:
 
 
 def _try(model: Model) -> Answer:
-    """Answer a grey photo: the first pass takes longest, and shows what the model file tells."""
+    """Answer a grey photo in every way: the first pass takes longest, and shows what the model file tells."""
     grey = np.full((1, model.spec.size, model.spec.size, 3), _GREY, dtype=np.uint8)
+    model.answer_pixels(grey, beside=True)
     return model.answer_pixels(grey, heat=True)[0]
