@@ -17,7 +17,7 @@ SEARCH: Final = "tuned"
 FLOOR: Final = "majority"
 _TRIAL: Final = 10  # epochs of a search that is worth its start
 # Seconds, where `times.REFERENCE` was measured, of what comes after training.
-AFTER: Final[dict[str, float]] = {"more": 6.0, "map": 6.0, "heatmaps": 11.0, "inside": 15.0, "report": 12.0}
+AFTER: Final[dict[str, float]] = {"more": 5.5, "map": 9.5, "heatmaps": 19.0, "inside": 20.0, "report": 19.0}
 
 
 def plan(climb: Climb, recipes: Sequence[Recipe], budget: float | None, start: float) -> Schedule:
