@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from threading import Barrier
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,6 +76,17 @@ def test_the_choice_is_kept_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(engine, "measured", None)  # measuring again would raise
     again = fast_forward(tiny_backbone(), "tiny", tmp_path)
     assert (again.streams, again.batch) == (first.streams, first.batch)
+
+
+def test_for_few_photos_nothing_is_measured(tmp_path: Path, rates: Any) -> None:
+    rates({(OPENVINO, 4, 4): 300.0})
+    run = fast_forward(tiny_backbone(), "tiny", tmp_path, n_photos=1900)  # 19 seconds at 100 a second
+    assert (run.streams, run.batch) == (default_settings().streams, default_settings().batch)
+    assert kept(tmp_path, "engine tiny") is None
+    fast_forward(tiny_backbone(), "tiny", tmp_path, n_photos=2100)
+    assert kept(tmp_path, "engine tiny")["engine"] == OPENVINO
+    keep(tmp_path, "engine tiny", asdict(Settings(ONNX_RUNTIME, 3, 1, 8)))
+    assert fast_forward(tiny_backbone(), "tiny", tmp_path, n_photos=10).batch == 8  # what was chosen stands
 
 
 @pytest.mark.parametrize(

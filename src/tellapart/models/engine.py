@@ -7,6 +7,7 @@ Of ONNX Runtime every choice gives the same bits: threads and batches change not
 OpenVINO rounds otherwise, so it has to be well ahead, and a choice that was made once stands.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,6 +29,7 @@ BATCHES: Final = (4, 1, 8, 16, 32)  # the first is the default: larger ones leav
 _SECONDS: Final = 2.0
 _ROUNDS: Final = 3
 _TURN: Final = 0.05  # seconds that one timing takes at least
+_WORTH: Final = 20.0  # seconds of work: less is done before a choice has paid for its own time
 Rows = Callable[[np.ndarray], Iterable[Any]]  # from a batch to one result a photo
 # OpenVINO's binding sets itself up in its first call; two threads that make it at once wait for each other for ever.
 _FIRST: Final = threading.Lock()
@@ -66,7 +68,9 @@ def default_settings() -> Settings:
     return Settings(ONNX_RUNTIME, *streams_and_threads(usable_cores()), BATCHES[0])
 
 
-def fast_forward(content: bytes, key: str, cache: Path, outputs: Sequence[str] = ()) -> Streams:
+def fast_forward(
+    content: bytes, key: str, cache: Path, outputs: Sequence[str] = (), n_photos: float = math.inf
+) -> Streams:
     """Open a network as it runs fastest on this machine.
 
     Args:
@@ -74,6 +78,7 @@ def fast_forward(content: bytes, key: str, cache: Path, outputs: Sequence[str] =
         key: What network at what size it is; the choice is kept by it in `cache/machine.json`.
         cache: The cache's folder.
         outputs: Which of its outputs; without names the first.
+        n_photos: How many it will be shown. Where they are soon done it runs by default, and nothing is measured.
 
     Returns:
         Gives an array a photo, or where several outputs are named a tuple of them.
@@ -84,10 +89,20 @@ def fast_forward(content: bytes, key: str, cache: Path, outputs: Sequence[str] =
     name = f"engine {key}"
     settings = Settings.from_dict(kept(cache, name))
     opened = _opener(content, outputs)
+    if settings is None and _is_soon_done(opened(default_settings()), content, n_photos):
+        return opened(default_settings())
     if settings is None:
         settings, rate = measured(content, opened)
         keep(cache, name, {**asdict(settings), "photos_per_second": round(rate, 1)})
     return opened(settings)
+
+
+def _is_soon_done(run: Streams, content: bytes, n_photos: float) -> bool:
+    if math.isinf(n_photos):
+        return False
+    photo = _photo_of(content)
+    _rate(run, photo, turn=0)
+    return n_photos / _rate(run, photo)[0] < _WORTH
 
 
 def measured(content: bytes, opened: Callable[[Settings], Streams]) -> tuple[Settings, float]:

@@ -229,7 +229,7 @@ def _computed(source: Source, root: Path, photos: Sequence[Photo], cache: Path) 
 
         content = int8_backbone(content, np.stack(list(pixels_of(root, source.calibration, source.spec))))
         wanted = (POOLED,)
-    forward = fast_forward(content, _network_key(source), cache, wanted)
+    forward = fast_forward(content, _network_key(source), cache, wanted, len(photos))
     for found in forward.each(pixels_of(root, photos, source.spec)):
         yield dict(zip(wanted, found if len(wanted) > 1 else (found,), strict=True))
 
