@@ -114,6 +114,7 @@ def both_in_turn(given: argparse.Namespace) -> None:
         for number, photo in enumerate(photos):
             (links / f"{number:05d}{photo.suffix}").symlink_to(photo.resolve())
         started = start_up(folder, photos[0], given.pairs)
+        del started["found"]  # the answer, with the photo's path
         more = ("--photos", links, "--rounds", given.rounds)
         told = steady(
             {
