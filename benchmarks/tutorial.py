@@ -70,7 +70,11 @@ def keep_to_equal_loss(
     """Keep how much earlier Tellapart came to the loss at which the worse of the two ended; four times is aimed at."""
     faster = spread(times_faster(curves[OURS], curves[STOCK]))
     figures = {"to_equal_loss": faster, "whole": whole, "ends": ends, "curves": curves}
-    keep(name, what, {**figures, "aim": 4.0, "reached": faster["median"]})
+    keep(
+        name,
+        what,
+        {**figures, "aim": {"to equal loss, times": 4.0}, "reached": {"to equal loss, times": faster["median"]}},
+    )
 
 
 def times_faster(ours: Sequence[Curve], theirs: Sequence[Curve]) -> list[float]:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tellapart import machine
-from tellapart.machine import has_vnni, processor, usable_cores
+from tellapart.machine import has_vnni, processor, streams_and_threads, usable_cores
 
 
 @pytest.fixture
@@ -36,3 +36,7 @@ def test_a_system_that_does_not_say_has_none(cpuinfo: Path) -> None:
     assert not cpuinfo.exists()
     assert not has_vnni()
     assert isinstance(processor(), str)
+
+
+def test_streams_share_the_cores() -> None:
+    assert [streams_and_threads(cores) for cores in (1, 2, 16, 40, 64)] == [(1, 1), (2, 1), (16, 1), (16, 2), (16, 4)]

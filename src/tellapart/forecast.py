@@ -10,11 +10,10 @@ from typing import Any, Final
 from tellapart.climb import Climb, climb_step
 from tellapart.models.recipes import Recipe
 from tellapart.models.time_limit import training_until
-from tellapart.schedule import OVER, Part, Schedule
+from tellapart.schedule import FLOOR, OVER, Part, Schedule
 from tellapart.times import Cost, cost_of, expected, key_of, probe, read_times, remember
 
 SEARCH: Final = "tuned"
-FLOOR: Final = "majority"
 _TRIAL: Final = 10  # epochs of a search that is worth its start
 # Seconds, where `times.REFERENCE` was measured, of what comes after training.
 AFTER: Final[dict[str, float]] = {"more": 5.5, "map": 9.5, "heatmaps": 19.0, "inside": 20.0, "report": 19.0}

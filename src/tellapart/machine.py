@@ -5,6 +5,7 @@ import platform
 from pathlib import Path
 from typing import Final
 
+MOST_STREAMS: Final = 16  # each holds the activations of a batch
 _CPUINFO: Final = Path("/proc/cpuinfo")
 # As Linux names them: of AVX-512, and of AVX2.
 _VNNI: Final = frozenset({"avx512_vnni", "avx_vnni"})
@@ -13,6 +14,12 @@ _VNNI: Final = frozenset({"avx512_vnni", "avx_vnni"})
 def usable_cores() -> int:
     """How many cores this process may use; those of the machine may be more."""
     return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()) or 1
+
+
+def streams_and_threads(cores: int) -> tuple[int, int]:
+    """How many batches to compute at once, and how many threads work together on each."""
+    streams = min(cores, MOST_STREAMS)
+    return streams, max(1, cores // streams)
 
 
 def processor() -> str:

@@ -12,7 +12,7 @@ _AFTER: Final = 1.3  # times its forecast, what comes after training is kept fre
 _KNOWN: Final = (0.7, 1.5)  # how far a forecast from the machine's own record may be off
 _UNKNOWN: Final = (0.4, 2.5)  # and one from another machine's
 _SLOWEST: Final = 1.5  # times, that one step may teach
-_FLOOR: Final = "majority"
+FLOOR: Final = "majority"
 _USEFUL: Final = 0.25  # of its forecast: a step that is cut shorter is not worth its seconds
 _TEACHES: Final = 8.0  # seconds: a shorter step tells nothing of longer ones
 _CALLED: Final = {
@@ -104,7 +104,7 @@ class Schedule:
         short = self.budget is not None and self._before + _AFTER * (self.seconds - self._before) > self.budget
         # A time that is only kept free for what comes later is lost where what comes before takes longer than told.
         self._turns = tuple(sorted(self.parts, key=lambda part: not part.first)) if short else self.parts
-        first = any(part.first for part in self.parts if part.name != _FLOOR)
+        first = any(part.first for part in self.parts if part.name != FLOOR)
         self._useful = _USEFUL if first else 0.0
 
     @property
@@ -147,7 +147,7 @@ class Schedule:
         """
         if self.budget is None:
             return
-        learning = [part for part in self.parts if part.name != _FLOOR] or list(self.parts)
+        learning = [part for part in self.parts if part.name != FLOOR] or list(self.parts)
         least = min(part.least for part in learning)
         if learning and least > self.left - _AFTER * self.after:
             needed = self.clock() - self.start + _AFTER * self.after + least

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -12,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from tellapart.files import read_json, write_json
+from tellapart.machine import usable_cores
 
 FILE: Final = "times.json"  # in the cache folder
 _FORMAT: Final = 1
@@ -131,4 +131,4 @@ def probe(seconds: float = _SECONDS) -> float:
         for _ in range(_AT_ONCE):
             matrix @ matrix
         best = min(best, time.perf_counter() - start)
-    return _AT_ONCE * 2 * _SIDE**3 / max(best, 1e-9) * (os.cpu_count() or 1) / _REFERENCE
+    return _AT_ONCE * 2 * _SIDE**3 / max(best, 1e-9) * usable_cores() / _REFERENCE

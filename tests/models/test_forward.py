@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tellapart.models.forward import BATCH, Forward, Later, Streams, in_batches, side_by_side, streams_and_threads
+from tellapart.models.forward import BATCH, Forward, Later, Streams, in_batches, side_by_side
 
 
 def doubler() -> bytes:
@@ -140,10 +140,6 @@ def test_a_network_is_opened_once_when_it_is_used() -> None:
     assert later(np.ones((3, 1))).tolist() == [[2], [2], [2]]
     assert [float(one[0]) for one in in_batches(later, np.ones((5, 1)))] == [2] * 5
     assert len(opened) == 1
-
-
-def test_streams_share_the_cores() -> None:
-    assert [streams_and_threads(cores) for cores in (1, 2, 16, 40, 64)] == [(1, 1), (2, 1), (16, 1), (16, 2), (16, 4)]
 
 
 def test_what_is_done_is_given_before_more_is_read() -> None:

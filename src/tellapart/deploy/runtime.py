@@ -18,8 +18,8 @@ from tellapart.deploy.memory_limit import at_most_more
 from tellapart.deploy.onnx_messages import read_model
 from tellapart.deploy.structure import LARGEST, check_ends, check_structure
 from tellapart.errors import ModelFileError, PhotosError, UnreadablePhotoError
-from tellapart.machine import usable_cores
-from tellapart.models.forward import BATCH, Forward, side_by_side, streams_and_threads
+from tellapart.machine import streams_and_threads, usable_cores
+from tellapart.models.forward import BATCH, Forward, side_by_side
 from tellapart.photos.pixels import PixelSpec, read_pixels
 
 PROBABILITIES: Final = names.PROBABILITIES  # the first output

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from os import PathLike, cpu_count
+from os import PathLike
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -20,6 +20,7 @@ from tellapart.explain.landmarks import (
     multiply_adds,
 )
 from tellapart.explain.model_graph import ModelGraph, ancestors
+from tellapart.machine import usable_cores
 from tellapart.models.forward import BATCH, runtime_session
 
 _T = TypeVar("_T")
@@ -215,7 +216,7 @@ class Network:
         if x.shape[1:] != (size, size, 3):
             raise OptionError(f"Photos of shape {x.shape}. Accepted: (n, {size}, {size}, 3).")
         some = max(1, min(BATCH, _BYTES // self._bytes_a_photo))
-        threads = min(cpu_count() or 1, some)
+        threads = min(usable_cores(), some)
         each = min(_A_THREAD, some // threads)
 
         def part(at: int) -> _T:

@@ -78,9 +78,6 @@ def is_loaded() -> bool:
     return "keras" in sys.modules
 
 
-__all__ = ["check_backend", "is_loaded", "keras"]
-
-
 def uses_accelerator() -> bool:
     """Whether networks run on something else than the processor."""
     backend = keras.backend.backend()
@@ -90,3 +87,6 @@ def uses_accelerator() -> bool:
         torch = import_module("torch")
         return bool(torch.cuda.is_available() or torch.backends.mps.is_available())
     return bool(import_module("jax").default_backend() != "cpu")
+
+
+__all__ = ["check_backend", "is_loaded", "keras", "uses_accelerator"]

@@ -19,8 +19,8 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from tellapart.machine import usable_cores
-from tellapart.models.forward import Streams, runtime_session, streams_and_threads
+from tellapart.machine import streams_and_threads, usable_cores
+from tellapart.models.forward import Streams, runtime_session
 from tellapart.models.machine_record import keep, kept
 
 ONNX_RUNTIME: Final = "onnxruntime"

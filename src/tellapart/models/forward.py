@@ -11,7 +11,6 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import onnxruntime
 
-MOST_STREAMS: Final = 16  # each holds the activations of a batch
 BATCH: Final = 16  # on 2 cores MobileNetV2 is as fast at 8 to 32; less memory for large networks
 
 Run = Callable[[np.ndarray], np.ndarray]
@@ -80,12 +79,6 @@ class Streams:
     def each(self, inputs: Iterable[np.ndarray]) -> Iterator[Any]:
         """Run single inputs, in their order; while a result is used the next batches are computed."""
         return side_by_side(lambda some: self._run(np.stack(some)), inputs, streams=self.streams, batch=self.batch)
-
-
-def streams_and_threads(cores: int) -> tuple[int, int]:
-    """How many batches to compute at once, and how many threads work together on each."""
-    streams = min(cores, MOST_STREAMS)
-    return streams, max(1, cores // streams)
 
 
 def side_by_side(

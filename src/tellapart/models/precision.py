@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from tellapart.machine import processor_flags
-from tellapart.models.backend import keras
+from tellapart.models.backend import keras, uses_accelerator
 
 _MULTIPLIES_IN_IT: Final = {"avx512_bf16", "amx_bf16"}
 
@@ -53,7 +53,7 @@ def _on_processor() -> Callable[[bool], None] | None:
     """By TensorFlow's own rewriting of the graph, which is decided anew at each call."""
     import tensorflow as tf
 
-    if tf.config.list_physical_devices("GPU") or not _MULTIPLIES_IN_IT & processor_flags():
+    if uses_accelerator() or not _MULTIPLIES_IN_IT & processor_flags():
         return None
 
     def turn(on: bool) -> None:

@@ -4,7 +4,6 @@ All photos are compared with all others by matrix products: a fraction of a
 second for a thousand photos, and some seconds for five thousand.
 """
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +18,8 @@ Thumbnails = Sequence[np.ndarray | Shelved]  # (64, 64), uint8, grey
 
 _FREQUENCIES: Final = 8  # Of a cosine transform, each way: what survives re-saving and resizing.
 _SAMPLES: Final = 32
+# Of a mirrored photo every second coefficient across has the other sign.
+_MIRROR: Final = np.tile(np.where(np.arange(_FREQUENCIES) % 2, -1, 1), _FREQUENCIES)[1:].astype(np.float32)
 # Crops of up to a tenth a side are never further than 0.025 from one of these margins.
 _MARGINS: Final = ((0.025, 0.025), (0.025, 0.075), (0.075, 0.025), (0.075, 0.075))
 # True copies have a cosine of 0.91 or more, one pair of 4,000 of different photos has 0.85.
@@ -80,11 +81,12 @@ def propose(thumbnails: Thumbnails) -> Proposals:
     Args:
         thumbnails: Of each photo; read when they are looked at.
     """
-    whole = _shapes(thumbnails, 0, False)
-    found = [
-        _near(_shapes(thumbnails, window, mirrored), whole, _PROPOSED, (window, mirrored))
-        for window, mirrored in itertools.product(range(len(windows())), (False, True))
-    ]
+    whole = _shapes(thumbnails, 0)
+    found = []
+    for number in range(len(windows())):
+        shapes = _shapes(thumbnails, number) if number else whole
+        for is_mirrored, those in ((False, shapes), (True, shapes * _MIRROR)):
+            found.append(_near(those, whole, _PROPOSED, (number, is_mirrored)))
     cut, other, cosine, window, mirrored = (np.concatenate(column) for column in zip(*found, strict=True))
     # Each pair once, by the window that agrees best.
     order = np.lexsort((mirrored, window, cut, other, -cosine))
@@ -121,20 +123,18 @@ def _transform(before: float, after: float) -> np.ndarray:
     return (transform @ averages).astype(np.float32)  # type: ignore[no-any-return]
 
 
-def _shapes(thumbnails: Thumbnails, window: int, mirrored: bool) -> np.ndarray:
+def _shapes(thumbnails: Thumbnails, window: int) -> np.ndarray:
     """The coarse shape of a window, shape (photos, 63), of length 1; some photos at a time, which need not be here."""
     parts = (thumbnails[start : start + _ROWS] for start in range(0, len(thumbnails), _ROWS))
-    return np.concatenate([_some_shapes(np.stack(some).astype(np.float32), window, mirrored) for some in parts])
+    return np.concatenate([_some_shapes(np.stack(some).astype(np.float32), window) for some in parts])
 
 
-def _some_shapes(thumbnails: np.ndarray, window: int, mirrored: bool) -> np.ndarray:
+def _some_shapes(thumbnails: np.ndarray, window: int) -> np.ndarray:
     """The shapes of a window, (photos, 63); without the mean, exposure cancels."""
     across, down = windows()[window].tolist()
     coefficients = _transform(*down) @ thumbnails @ _transform(*across).T
     order = np.arange(_FREQUENCIES, dtype=np.float32)
     # Photos have little in the high frequencies; as they are, the lowest three would decide alone.
     coefficients *= np.hypot(order[:, np.newaxis], order)
-    if mirrored:
-        coefficients *= np.where(order % 2, -1, 1)
     shapes = coefficients.reshape(len(thumbnails), -1)[:, 1:]
     return shapes / np.maximum(np.linalg.norm(shapes, axis=1, keepdims=True), 1e-6)  # type: ignore[no-any-return]

@@ -4,10 +4,9 @@ from dataclasses import dataclass, field
 from os import cpu_count
 from typing import Any, Final
 
-from tellapart.machine import usable_cores
+from tellapart.machine import streams_and_threads, usable_cores
 
 FORMATS: Final = ("JPEG", "PNG", "WebP", "BMP", "GIF", "TIFF")
-_MOST_STREAMS: Final = 16  # each holds the activations of a batch
 MEGABYTE: Final = 1_000_000
 VARIABLE: Final = "TELLAPART_TOKEN"  # of the environment; a command line is seen by all of a machine's users
 
@@ -51,7 +50,7 @@ class ServerSettings:
     token: str | None = field(default=None, repr=False)
     allow_hosts: tuple[str, ...] = ()
     workers: int = field(default_factory=lambda: cpu_count() or 1)
-    streams: int = field(default_factory=lambda: min(usable_cores(), _MOST_STREAMS))
+    streams: int = field(default_factory=lambda: streams_and_threads(usable_cores())[0])
     batch: int = 4
     batch_seconds: float = 0.003
     queue: int = 64
