@@ -54,20 +54,20 @@ def stock(options: argparse.Namespace) -> tuple[Curve, float]:
             fitted = network.fit(train, **how)
             backbone.trainable = True
             frozen = [layer.name for layer in backbone.layers].index(LAST_FROZEN) + 1
-            for layer in backbone.layers[:frozen]:
-                layer.trainable = False
+            for number, layer in enumerate(backbone.layers):
+                layer.trainable = number >= frozen and not isinstance(layer, keras.layers.BatchNormalization)
     return curve, float(fitted.history["val_accuracy"][-1])
 
 
 def with_augmentation(backbone: Any, n_classes: int) -> Any:
-    """The network of the tutorial: augmentation, scaling, backbone with its batch norms at rest, head."""
+    """The network of the tutorial: augmentation, scaling, backbone, head."""
     layers = keras.layers
     photo = keras.Input(backbone.input_shape[1:])
     x = layers.RandomFlip("horizontal")(photo)
     x = layers.RandomRotation(15 / 360)(x)
     x = layers.RandomZoom(0.2)(x)
     x = layers.RandomTranslation(0.1, 0.1)(x)
-    x = backbone(layers.Rescaling(1 / 127.5, offset=-1)(x), training=False)
+    x = backbone(layers.Rescaling(1 / 127.5, offset=-1)(x))
     head = networks.head(backbone.output_shape[-1], n_classes, dropout=HEAD_DROPOUT)
     return keras.Model(photo, head(layers.GlobalAveragePooling2D()(x)))
 

@@ -23,6 +23,20 @@ def test_cores_are_those_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(
+    ("limit", "cores"),
+    [("max 100000", 4), ("250000 100000", 3), ("50000 100000", 1), ("900000 100000", 4), ("nonsense", 4), (None, 4)],
+)
+def test_a_container_has_as_many_as_it_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str | None, cores: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
+    monkeypatch.setattr(machine, "_CPU_LIMIT", tmp_path / "cpu.max")
+    if limit:
+        (tmp_path / "cpu.max").write_text(limit + "\n")
+    assert usable_cores() == cores
+
+
+@pytest.mark.parametrize(
     ("flags", "found"), [("fma avx2 avx512_vnni", True), ("fma avx_vnni", True), ("fma avx2 avx512f", False)]
 )
 def test_the_first_core_is_read(cpuinfo: Path, flags: str, found: bool) -> None:

@@ -1,6 +1,5 @@
 """`tellapart serve`: a model file behind HTTP, with a page for people."""
 
-import os
 import re
 import secrets
 from pathlib import Path
@@ -10,6 +9,7 @@ import typer
 
 from tellapart.deploy.serving.options import VARIABLE
 from tellapart.errors import OptionError
+from tellapart.machine import usable_cores
 
 AUTO: Final = "auto"
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{16,256}")
@@ -38,7 +38,7 @@ def serve(
         host=host,
         token=shown,
         allow_hosts=tuple(allow_host or ()),
-        workers=workers or os.cpu_count() or 1,
+        workers=workers or usable_cores(),
     )
     loaded = load(model)
     with open_socket(host, port) as listener:

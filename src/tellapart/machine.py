@@ -1,5 +1,6 @@
 """What a run is computed on: the processor, its cores, and whether it multiplies 8 bits without overflow."""
 
+import math
 import os
 import platform
 from pathlib import Path
@@ -7,13 +8,27 @@ from typing import Final
 
 MOST_STREAMS: Final = 16  # each holds the activations of a batch
 _CPUINFO: Final = Path("/proc/cpuinfo")
+_CPU_LIMIT: Final = Path("/sys/fs/cgroup/cpu.max")
 # As Linux names them: of AVX-512, and of AVX2.
 _VNNI: Final = frozenset({"avx512_vnni", "avx_vnni"})
 
 
 def usable_cores() -> int:
-    """How many cores this process may use; those of the machine may be more."""
-    return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()) or 1
+    """How many cores this process may use, in a container as many as it is given; those of the machine may be more."""
+    seen = (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()) or 1
+    return min(seen, _given() or seen)
+
+
+def _given() -> int | None:
+    """How many cores' time this container gets, rounded up; None where there is no limit, or none is told.
+
+    The file of version 2 of the control groups: "microseconds of each period", or "max" for no limit.
+    """
+    try:
+        share, period = _CPU_LIMIT.read_text(encoding="ascii").split()
+        return max(1, math.ceil(int(share) / int(period)))
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
 
 
 def streams_and_threads(cores: int) -> tuple[int, int]:

@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from os import cpu_count
 from pathlib import Path
 from typing import Final
 
 from tellapart.errors import PhotosError
+from tellapart.machine import usable_cores
 from tellapart.photos.scan import Photo
 from tellapart.run import Run
 from tellapart.run_rows import rows_of, source_of
@@ -95,7 +95,7 @@ def photos_of_run(run: Run, given: Path | None = None) -> RunPhotos | None:
 
 def _there(root: Path, photos: Iterable[Photo]) -> dict[str, bool]:
     """By path, whether a photo is there with the content that it had."""
-    with ThreadPoolExecutor(cpu_count()) as pool:  # hashing releases the interpreter's lock
+    with ThreadPoolExecutor(usable_cores()) as pool:  # hashing releases the interpreter's lock
         return dict(pool.map(lambda photo: (photo.path, _is_there(root, photo)), photos))
 
 

@@ -6,9 +6,9 @@ from typing import Any, Final
 import numpy as np
 
 from tellapart.evaluation.comparison import LEVEL, Comparison, Marks, compare_pairs, percent
+from tellapart.schedule import FLOOR
 
 UNTOUCHED: Final = "The test photos had no part in the choice."
-_FLOOR: Final = "majority"
 # With tens of photos no test tells anything, and "not told apart" alone would hand over the cheapest recipe whatever
 # it is worth. benchmarks/choice.py has the figures behind both numbers; docs/LOG.md has its table.
 MARGIN: Final = 0.02
@@ -44,7 +44,7 @@ def choose(
         return -valid["accuracy"], round(valid["log_loss"], 2), place
 
     best = entries[min(range(len(entries)), key=rank)]
-    rivals = [entry["name"] for entry in entries if entry is not best and entry["name"] != _FLOOR]
+    rivals = [entry["name"] for entry in entries if entry is not best and entry["name"] != FLOOR]
     pairs = {pair.b: pair for pair in compare_pairs([(best["name"], name) for name in rivals], marked, groups)}
     held = [entry for entry in entries if entry is best or _is_level(pairs.get(entry["name"]))]
     cheapest = min(_seconds(entry) for entry in held)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from os import cpu_count
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from tellapart.explain.maximise import LARGEST, Ascent, affordable, maximise, no
 from tellapart.explain.network import SCORES, Network
 from tellapart.explain.writer import NoGradientError
 from tellapart.files import read_csv
+from tellapart.machine import usable_cores
 from tellapart.models.forward import BATCH
 from tellapart.photos.pixels import read_pixels
 from tellapart.progress import Bar, Progress
@@ -205,7 +205,7 @@ def _looked_at(
     there: list[dict[str, str]] = []
 
     def batches() -> Iterator[np.ndarray]:
-        with ThreadPoolExecutor(cpu_count()) as pool, progress.bar("Looking inside", len(rows)) as bar:
+        with ThreadPoolExecutor(usable_cores()) as pool, progress.bar("Looking inside", len(rows)) as bar:
             for start in range(0, len(rows), BATCH):
                 some = rows[start : start + BATCH]
                 read = list(pool.map(lambda row: _pixels(folder / row["path"], network), some))

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from os import cpu_count
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from tellapart.explain import examples, thumbnails
 from tellapart.explain.embedding import FEWEST, agreement, directions, lay_out, nearest, sample
 from tellapart.explain.network import Network
 from tellapart.files import read_csv, write_csv
+from tellapart.machine import usable_cores
 from tellapart.models.forward import BATCH
 from tellapart.photos.decode import decode
 from tellapart.photos.pixels import to_pixels
@@ -193,7 +193,7 @@ def _batches(
 ) -> Iterator[list[tuple[int, Image.Image]]]:
     """The photos that can be read, as a network of a size sees them, some at a time, each with its position."""
     steps = range(0, len(paths), BATCH)
-    with ThreadPoolExecutor(cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         for start in track(steps, "The map of all photos", len(steps), progress):
             read = pool.map(lambda path: _decoded(folder / path, at_least=size), paths[start : start + BATCH])
             some = [(number, photo) for number, photo in enumerate(read, start) if photo is not None]

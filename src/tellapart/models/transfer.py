@@ -4,11 +4,11 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from os import cpu_count
 from typing import Any, Final
 
 import numpy as np
 
+from tellapart.machine import usable_cores
 from tellapart.models import networks
 from tellapart.models.backend import keras
 from tellapart.models.features import (
@@ -163,7 +163,7 @@ def _views(task: Task, pretrained: Pretrained, halves: Cut, photos: Sequence[Pho
     )
 
     def pictures() -> Iterator[np.ndarray]:
-        with ThreadPoolExecutor(cpu_count()) as pool:
+        with ThreadPoolExecutor(usable_cores()) as pool:
             plain = pixels_of(task.root, together, pretrained.spec)
             for photo, picture in zip(together, plain, strict=True):
                 seed = [task.options.seed, int(photo.content[:15], 16)]

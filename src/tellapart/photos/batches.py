@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from os import cpu_count
 from pathlib import Path
 from typing import Final, Self
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from tellapart.errors import PhotosError, UnreadablePhotoError
 from tellapart.files import whole_file
+from tellapart.machine import usable_cores
 from tellapart.photos.pixels import PixelSpec, read_pixels
 from tellapart.photos.scan import Photo, digest_of
 from tellapart.progress import Progress, track
@@ -65,7 +65,7 @@ def pixels_of(root: Path, photos: Sequence[Photo], spec: PixelSpec) -> Iterator[
     """
     # Pillow releases the interpreter's lock while it decodes and resizes.
     waiting: deque[Future[np.ndarray]] = deque()
-    pool = ThreadPoolExecutor(cpu_count())
+    pool = ThreadPoolExecutor(usable_cores())
     try:
         for photo in photos:
             waiting.append(pool.submit(_pixels, root, photo, spec))

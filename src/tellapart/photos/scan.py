@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from os import cpu_count
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from tellapart.errors import PhotosError, UnreadablePhotoError
+from tellapart.machine import usable_cores
 from tellapart.photos.decode import SUFFIXES, decode, read
 from tellapart.photos.listing import LeftOut, Listed, list_photos
 from tellapart.photos.look import Look, measure
@@ -171,7 +171,7 @@ def _was_asked_for(source: Path) -> bool:
 def _inspect_all(root: Path, listed: Sequence[Listed]) -> Iterator[tuple[Path, Photo | LeftOut]]:
     # Pillow and hashlib release the interpreter's lock, so threads use every core.
     shelf = Shelf()
-    with ThreadPoolExecutor(cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         yield from pool.map(lambda item: (root / item.path, inspect(root, item, shelf)), listed)
 
 

@@ -1,7 +1,6 @@
 """What a server is allowed and what it offers: limits, addresses, token."""
 
 from dataclasses import dataclass, field
-from os import cpu_count
 from typing import Any, Final
 
 from tellapart.machine import streams_and_threads, usable_cores
@@ -49,7 +48,7 @@ class ServerSettings:
     host: str = "127.0.0.1"
     token: str | None = field(default=None, repr=False)
     allow_hosts: tuple[str, ...] = ()
-    workers: int = field(default_factory=lambda: cpu_count() or 1)
+    workers: int = field(default_factory=usable_cores)
     streams: int = field(default_factory=lambda: streams_and_threads(usable_cores())[0])
     batch: int = 4
     batch_seconds: float = 0.003
