@@ -262,6 +262,7 @@ def test_predict_takes_patterns_and_names_on_input(
     assert status == 2
     assert [": cannot be read: no such file" in line for line in out.splitlines()] == [False, True]
     assert "1 of the photos could not be read" in err
+    assert "Next: save them as JPEG or PNG" in err
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(names.replace(b"\n", b"\0"))))
     status, out, _ = run(capsys, "predict", finished, "-", "-0")
     assert (status, len(out.splitlines())) == (2, 2)

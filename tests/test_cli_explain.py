@@ -46,6 +46,7 @@ def test_an_unreadable_photo_does_not_stop_the_others_but_is_status_2(
     assert "a-hirescam.png" in out
     assert "broken.jpg" in err
     assert "1 of the photos could not be read" in err
+    assert "Next: save them as JPEG or PNG" in err
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tellapart import (
     cli_weights,
 )
 from tellapart.cli_weights import INTERRUPTED, Offline
-from tellapart.errors import MissingExtraError, OptionError, TellapartError, UserError
+from tellapart.errors import SAVE_ANEW, MissingExtraError, OptionError, TellapartError, UserError
 from tellapart.weights.offline import forbid_network, offline
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "": 1}
@@ -162,7 +162,7 @@ def predict(  # noqa: PLR0913, PLR0917  one parameter a flag
     else:
         n_errors = print_answers(loaded, answers, Shown(top, sets, as_json))
     if n_errors:
-        raise UserError(f"{n_errors} of the photos could not be read; the reason stands in their rows.")
+        raise UserError(f"{n_errors} of the photos could not be read; the reason stands in their rows. {SAVE_ANEW}")
 
 
 @app.command()

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tellapart.errors import UserError
+from tellapart.errors import SAVE_ANEW, UserError
 
 
 def explain(
@@ -34,7 +34,7 @@ def explain(
     n_errors = sum("error" in photo for photo in told["photos"])
     if n_errors:
         raise UserError(
-            f"{n_errors} of the photos could not be read; the reason stands above and in explanations.json."
+            f"{n_errors} of the photos could not be read; the reason stands above and in explanations.json. {SAVE_ANEW}"
         )
 
 

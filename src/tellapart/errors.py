@@ -19,6 +19,9 @@ Each message is one line: what was found, what is accepted, what to type next.
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Final
+
+SAVE_ANEW: Final = "Next: save them as JPEG or PNG, and ask again; the other photos are answered"
 
 
 class TellapartError(Exception):
