@@ -30,13 +30,15 @@ def write_listed(path: Path, inside: str = "", *, pieces: bool = False) -> Path:
     """The older layout, with names that say nothing, a layer without weights, and something that is not listed."""
     with h5py.File(path, "w") as file:
         group = file.create_group(inside) if inside else file
-        names = [b"input", b"b", b"a"]
-        for number, piece in enumerate(names):
-            group.attrs[f"layer_names{number}" if pieces else "layer_names"] = [piece] if pieces else names
+        names = np.array([b"input", b"b", b"a"])  # of a fixed length, as in the official files
+        if not pieces:
+            group.attrs["layer_names"] = names
+        for number in range(3) if pieces else ():
+            group.attrs[f"layer_names{number}"] = names[number : number + 1]
         group.create_group("input").attrs["weight_names"] = np.zeros(0, "S1")
         for name, layer in zip("ba", arrays(), strict=True):
             own = group.create_group(name)
-            own.attrs["weight_names"] = [f"{name}/kernel:0".encode(), b"bias:0"]
+            own.attrs["weight_names"] = np.array([f"{name}/kernel:0".encode(), b"bias:0"])
             own[f"{name}/kernel:0"], own["bias:0"] = layer
         file["unlisted"] = np.zeros(5)
     return path
@@ -162,6 +164,13 @@ def test_a_shape_that_is_claimed_takes_no_memory(tmp_path: Path) -> None:
     assert path.stat().st_size < 100_000
     with pytest.raises(ValueError, match="other arrays"):
         read_arrays(path, LAYERS)
+
+
+def test_a_list_of_names_without_end_is_not_read(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w", libver="latest") as file:
+        file.attrs["layer_names"] = np.zeros(1 << 21, "S1")
+    with pytest.raises(OSError, match="list of names that is too long"):
+        read_arrays(tmp_path / "a.h5", LAYERS)
 
 
 def test_damage_is_told_by_what_is_caught(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ LAYERS: Final = "layer_names"
 _WEIGHTS: Final = "weight_names"
 _MODEL: Final = "model_weights"
 _TREES: Final = ("layers", "_layer_checkpoint_dependencies")  # the second was that of Keras 2.12 and 2.13
+_NAMES: Final = 1 << 20  # bytes; Keras cuts its lists at 64 KiB
 _CHUNK: Final = 1 << 20  # numbers: as large a chunk is believed, or one of the array's own size
 # What h5py raises at a file that is damaged, or is made up otherwise than Keras does it.
 UNREADABLE: Final = (OSError, RuntimeError, KeyError, AttributeError, ValueError, TypeError)
@@ -96,6 +97,9 @@ def names_in(group: Any, key: str) -> list[str]:
         if piece not in group.attrs:
             break
         pieces.append(piece)
+    for told in (group.attrs.get_id(piece) for piece in pieces):
+        if prod(told.shape) * told.dtype.itemsize > _NAMES:  # in a damaged file, which would be read for minutes
+            raise OSError("a list of names that is too long")
     names = [name for piece in pieces for name in group.attrs[piece]]
     return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
 
