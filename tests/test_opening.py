@@ -6,14 +6,14 @@ from tellapart.models.task import Options
 from tellapart.opening import check_backbones, check_settings, recipes_named
 
 
-def test_recipes_that_need_what_is_not_installed_name_the_one_that_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recipes_that_need_what_is_not_installed_name_those_that_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> None:
         raise MissingExtraError("Keras", "train")
 
     monkeypatch.setattr(opening, "check_backend", missing)
-    with pytest.raises(UserError, match=r"tellapart\[train\].*--recipes linear --backbone pocket$"):
+    with pytest.raises(UserError, match=r"tellapart\[train\].*--recipes majority,linear$"):
         recipes_named("all")
-    assert [recipe.name for recipe in recipes_named("linear")] == ["linear"]
+    assert [recipe.name for recipe in recipes_named("majority,linear")] == ["majority", "linear"]
 
 
 @pytest.mark.parametrize(

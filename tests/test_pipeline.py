@@ -72,7 +72,7 @@ def test_every_step_leaves_its_files(whole: ta.Run) -> None:
     for name in ALL:
         files = {path.name for path in (whole.folder / "recipes" / name).iterdir()}
         assert files >= {"history.csv", "predictions.csv", "valid.csv", "confusion.csv", "model.onnx"}
-        assert ("model.keras" in files) == (name != "linear"), "which is made without Keras"
+        assert ("model.keras" in files) == (name not in ("majority", "linear")), "which are made without Keras"
         assert (whole.folder / "figures" / f"confusion_{name}.png").is_file()
         for figure in ("curves", "reliability"):
             drawn = (whole.folder / "figures" / f"{figure}_{name}.png").is_file()
@@ -422,6 +422,25 @@ def test_vgg16_runs_from_a_file_of_the_official_layout(place: Path, tmp_path: Pa
     run = climb(place, tmp_path / "run", recipes="bottleneck,finetuned", **settings)
     assert [entry["backbone"] for entry in run.results["recipes"]] == ["vgg16", "vgg16"]
     assert ta.load(run.folder).passport["pixels"]["scaling"].startswith("BGR minus")
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "vgg16"])
+def test_the_base_installation_climbs_to_a_linear_head(place: Path, tmp_path: Path, name: str) -> None:
+    """In a process that cannot import a training framework."""
+    weights = random_weights(tmp_path) if name == "mobilenet_v2" else write_vgg16(tmp_path)
+    script = (
+        "import sys; missing = ('keras', 'tensorflow', 'torch', 'jax', 'optuna', 'tf2onnx'); "
+        "sys.modules.update(dict.fromkeys(missing)); import tellapart; "
+        "tellapart.fit(*sys.argv[1:3], recipes='majority,linear', backbone=sys.argv[3], weights=sys.argv[4], "
+        "image_size=64)"
+    )
+    words = [sys.executable, "-c", script, str(place / "photos"), str(tmp_path / "run"), name, str(weights)]
+    result = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
+    run = ta.Run(tmp_path / "run")
+    assert [entry["name"] for entry in run.results["recipes"]] == ["majority", "linear"]
+    assert [entry["backbone"] for entry in run.results["recipes"]] == [None, name]
+    assert ta.load(run.folder).predict(sorted((place / "photos" / "disc").iterdir())[:1])
 
 
 def test_shuffled_labels_score_at_chance(tmp_path: Path) -> None:

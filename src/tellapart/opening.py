@@ -6,7 +6,7 @@ from typing import Final
 from tellapart.climb import Climb
 from tellapart.errors import MissingExtraError, OptionError, UserError
 from tellapart.models.backend import check_backend
-from tellapart.models.choice import AUTO, BUILT_IN
+from tellapart.models.choice import AUTO
 from tellapart.models.recipes import Recipe, choose_recipes
 from tellapart.models.task import Options
 from tellapart.photos.audit import Audit
@@ -32,7 +32,7 @@ def recipes_named(names: str) -> tuple[Recipe, ...]:
         try:
             check_backend()
         except MissingExtraError as problem:
-            raise UserError(f"{problem}, or what needs none of it: --recipes linear --backbone {BUILT_IN}") from None
+            raise UserError(f"{problem}, or what needs none of it: --recipes majority,linear") from None
     return chosen
 
 

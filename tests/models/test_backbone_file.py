@@ -7,6 +7,7 @@ import onnx
 import pytest
 from tiny_set import QUIET
 
+from ladder_set import random_weights
 from tellapart.errors import OptionError, WeightsError
 from tellapart.models import backbone_file, pocket
 from tellapart.models.backbone_file import backbone_onnx
@@ -19,11 +20,10 @@ PHOTOS = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype(np.floa
 WITHOUT = """
 import sys
 from pathlib import Path
-sys.modules.update(dict.fromkeys(("keras", "tensorflow", "torch", "jax", "onnx", "tf2onnx", "h5py")))
+sys.modules.update(dict.fromkeys(("keras", "tensorflow", "torch", "jax", "onnx", "tf2onnx")))
 from tellapart.models.backbone_file import backbone_onnx
-from tellapart.models import pocket
 from tellapart.models.backbones import find_backbone
-backbone_onnx(find_backbone("pocket"), 64, pocket.FILE, Path(sys.argv[1]))
+backbone_onnx(find_backbone(sys.argv[1]), 64, Path(sys.argv[2]), Path(sys.argv[3]))
 """
 
 
@@ -46,15 +46,18 @@ def test_pocket_gives_what_keras_gives(tmp_path: Path) -> None:
     assert np.ptp(told["features"]) > 0.1
 
 
-def test_pocket_needs_no_framework(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-c", WITHOUT, str(tmp_path)], check=True)
-    (path,) = files(tmp_path)
-    assert path.read_bytes() == backbone_onnx(POCKET, 64, pocket.FILE, tmp_path)
+@pytest.mark.parametrize("name", ["pocket", "mobilenet_v2"])
+def test_those_that_are_written_straight_need_no_framework(tmp_path: Path, name: str) -> None:
+    weights = pocket.FILE if name == "pocket" else random_weights(tmp_path)
+    cache = tmp_path / "cache"
+    subprocess.run([sys.executable, "-c", WITHOUT, name, str(weights), str(cache)], check=True)
+    (path,) = files(cache)
+    assert path.read_bytes() == backbone_onnx(find_backbone(name), 64, weights, cache)
 
 
 def test_it_is_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = backbone_onnx(POCKET, 64, pocket.FILE, tmp_path)
-    monkeypatch.setattr(backbone_file, "_pocket", None)
+    monkeypatch.setattr(backbone_file, "_straight", None)
     assert backbone_onnx(POCKET, 64, pocket.FILE, tmp_path) == first
 
 
@@ -87,11 +90,11 @@ def test_another_backbone_is_built_by_keras(tmp_path: Path) -> None:
     from tellapart.models.backbones import build_backbone
     from tellapart.models.backend import keras
 
-    backbone, path = find_backbone("mobilenet"), tmp_path / "random.weights.h5"
+    backbone, path = find_backbone("mobilenet_v3_small"), tmp_path / "random.weights.h5"
     keras.utils.set_random_seed(0)
     network = build_backbone(backbone, 64)
     network.save_weights(path)
-    expected = keras.ops.convert_to_numpy(network(PHOTOS / 127.5 - 1))
+    expected = keras.ops.convert_to_numpy(network(PHOTOS))
     told = Forward(backbone_onnx(backbone, 64, path, tmp_path)).named_outputs(PHOTOS)
     assert list(told) == ["maps", "features"]
     assert told["maps"] == pytest.approx(expected, abs=1e-5)

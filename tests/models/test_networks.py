@@ -10,13 +10,9 @@ from tellapart.models.backend import keras
 
 pytestmark = QUIET
 
-SHARES = np.array([0.5, 0.3, 0.2])
-
 
 def built(name: str, size: int = 32) -> Any:
     keras.utils.set_random_seed(0)
-    if name == "majority":
-        return networks.majority(SHARES, size)
     return {"baseline": networks.baseline, "deeper": networks.deeper}[name](3, size)
 
 
@@ -33,7 +29,7 @@ def count(network: Any, kind: type) -> int:
 
 
 @pytest.mark.parametrize("size", [16, 32, 50])
-@pytest.mark.parametrize("name", ["majority", "baseline", "deeper"])
+@pytest.mark.parametrize("name", ["baseline", "deeper"])
 def test_photos_become_probabilities(name: str, size: int) -> None:
     probabilities = answer(built(name, size), photos(size))
     assert probabilities.shape == (4, 3)
@@ -69,13 +65,7 @@ def test_width_multiplies_the_channels() -> None:
     assert networks.deeper(3, 32, width=0.01).count_params() > 0
 
 
-def test_majority_gives_the_classes_shares_for_any_photo() -> None:
-    network = built("majority")
-    assert answer(network, photos(32)) == pytest.approx(np.tile(SHARES, (4, 1)), abs=1e-6)
-    assert network.trainable_weights == []
-
-
-@pytest.mark.parametrize("name", ["majority", "baseline", "deeper"])
+@pytest.mark.parametrize("name", ["baseline", "deeper"])
 def test_a_saved_network_answers_alike(name: str, tmp_path: Path) -> None:
     network = built(name)
     network.save(tmp_path / "model.keras")

@@ -1,6 +1,7 @@
 """A backbone with its weights as an ONNX file that is kept in the cache, so that Keras is needed once, or never.
 
-The built-in backbone is written straight from its file of weights; the others are built by Keras the first time.
+The built-in backbone and those of `chains.py` (VGG16, MobileNetV2) are written straight from their files of weights;
+the others are built by Keras the first time.
 """
 
 import hashlib
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tellapart.files import write_bytes
-from tellapart.models import onnx_bytes, pocket
+from tellapart.models import chains, onnx_bytes, pocket
 from tellapart.models.backbones import Backbone
 from tellapart.models.onnx_primitives import global_pool
 from tellapart.models.onnx_writer import Graph
@@ -43,7 +44,8 @@ def backbone_onnx(backbone: Backbone, size: int, path: Path, cache: Path) -> byt
     kept = cache / "onnx" / f"{_key(backbone, size, path)}.onnx"
     content = _whole(kept)
     if content is None:
-        built = _pocket(size, path) if backbone.module == "pocket" else _by_keras(backbone, size, path)
+        direct = backbone.module == "pocket" or backbone.name in chains.CHAINS
+        built = _straight(backbone, size, path) if direct else _by_keras(backbone, size, path)
         content = built + _seal(built)
         write_bytes(kept, content)
     return content
@@ -69,9 +71,12 @@ def _whole(path: Path) -> bytes | None:
     return content if content == network + _seal(network) else None
 
 
-def _pocket(size: int, path: Path) -> bytes:
+def _straight(backbone: Backbone, size: int, path: Path) -> bytes:
     graph = Graph((size, size, 3))
-    maps = pocket.write_maps(graph, graph.photo, path)
+    if backbone.module == "pocket":
+        maps = pocket.write_maps(graph, graph.photo, path)
+    else:
+        maps = chains.write_maps(graph, graph.photo, backbone, path)
     return graph.finished({MAPS: maps, POOLED: global_pool(graph, maps, "Average")})
 
 

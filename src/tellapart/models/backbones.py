@@ -47,7 +47,7 @@ class Backbone:
         from tellapart.models.backend import keras
 
         if self.module in _CAFFE:
-            return keras.layers.Rescaling(1.0, offset=[-mean for mean in _MEANS])(photos[..., ::-1])
+            return keras.layers.Rescaling(1.0, offset=[-mean for mean in CAFFE_MEANS])(photos[..., ::-1])
         if self.module == "densenet":
             scale = [1 / (255 * deviation) for deviation in _IMAGENET_DEVIATIONS]
             offset = [-mean / deviation for mean, deviation in zip(_IMAGENET_MEANS, _IMAGENET_DEVIATIONS, strict=True)]
@@ -66,7 +66,7 @@ class Backbone:
 
 
 _CAFFE: Final = ("vgg16", "vgg19", "resnet")
-_MEANS: Final = (103.939, 116.779, 123.68)  # blue, green, red
+CAFFE_MEANS: Final = (103.939, 116.779, 123.68)  # blue, green, red
 _IMAGENET_MEANS: Final = (0.485, 0.456, 0.406)  # red, green, blue, of photos from 0 to 1
 _IMAGENET_DEVIATIONS: Final = (0.229, 0.224, 0.225)
 _SCALINGS: Final = {

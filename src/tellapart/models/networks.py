@@ -6,27 +6,9 @@ is a layer, so that the exported file has it inside.
 
 from typing import Any, Final
 
-import numpy as np
-
 from tellapart.models.backend import keras
 
 HEAD_UNITS: Final = 256
-
-
-def majority(class_shares: np.ndarray, size: int) -> Any:
-    """A network that always gives the classes' shares, whatever the photo.
-
-    Args:
-        class_shares: Share of each class among the training photos, each over 0.
-        size: Of its photos, in pixels.
-    """
-    layers = keras.layers
-    photo = keras.Input((size, size, 3), name="photo")
-    output = layers.Dense(len(class_shares), activation="softmax", kernel_initializer="zeros")
-    network = keras.Model(photo, output(layers.GlobalAveragePooling2D()(photo)))
-    output.set_weights([np.zeros((3, len(class_shares))), np.log(class_shares)])
-    network.trainable = False
-    return network
 
 
 def baseline(n_classes: int, size: int) -> Any:

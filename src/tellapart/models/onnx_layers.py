@@ -77,11 +77,11 @@ def _global_pool(kind: str) -> Layer:
 def _batch_norm(graph: Graph, layer: Any, x: Value) -> Value:
     if layer.axis not in (-1, len(x.shape)):
         raise NotWrittenError(f"a batch norm along axis {layer.axis}")
-    scale = 1 / np.sqrt(array_of(layer.moving_variance).astype(np.float64) + layer.epsilon)
-    scale = scale * array_of(layer.gamma) if layer.scale else scale
-    shift = -array_of(layer.moving_mean) * scale
-    shift = shift + array_of(layer.beta) if layer.center else shift
-    return primitives.batch_norm(graph, x, scale.astype(np.float32), shift.astype(np.float32))
+    gamma = array_of(layer.gamma) if layer.scale else None
+    beta = array_of(layer.beta) if layer.center else None
+    mean, variance = array_of(layer.moving_mean), array_of(layer.moving_variance)
+    told = primitives.scale_and_shift(mean, variance, layer.epsilon, gamma, beta)
+    return primitives.batch_norm(graph, x, *told)
 
 
 def _dense(graph: Graph, layer: Any, x: Value) -> Value:

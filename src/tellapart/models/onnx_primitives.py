@@ -100,6 +100,25 @@ def batch_norm(graph: Graph, x: Value, scale: np.ndarray, shift: np.ndarray) -> 
     return graph.node("BatchNormalization", [graph.in_order(x), scale, shift, nothing, one], x.shape, epsilon=0.0)
 
 
+def scale_and_shift(
+    mean: np.ndarray, variance: np.ndarray, epsilon: float, gamma: np.ndarray | None, beta: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a batch norm does to each channel, float32.
+
+    Args:
+        mean: (channels,), as learned.
+        variance: The same.
+        epsilon: Added to the variance.
+        gamma: What the normed channels are multiplied by; None for nothing.
+        beta: What is added then; None for nothing.
+    """
+    scale = 1 / np.sqrt(variance.astype(np.float64) + epsilon)
+    scale = scale if gamma is None else scale * gamma
+    shift = -mean * scale
+    shift = shift if beta is None else shift + beta
+    return scale.astype(np.float32), shift.astype(np.float32)
+
+
 def dense(graph: Graph, x: Value, kernel: np.ndarray, bias: np.ndarray | None) -> Value:
     """A matrix product; behind flattened maps its rows change places, and not the numbers of every photo.
 

@@ -1,12 +1,9 @@
 """The ladder: one row of a table and one short function a step."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
-
-import numpy as np
 
 from tellapart.errors import UnknownNameError
 from tellapart.models import networks, transfer
@@ -14,11 +11,11 @@ from tellapart.models.backbones import Backbone
 from tellapart.models.backend import keras
 from tellapart.models.features import Pretrained
 from tellapart.models.linear import fit_linear
+from tellapart.models.majority import fit_majority
 from tellapart.models.scratch import fit_from_scratch, trainable_parameters
 from tellapart.models.task import Features, Fitted, Task
-from tellapart.models.training import History, Plan, Watcher
+from tellapart.models.training import Plan, Watcher
 from tellapart.models.tuning import AUGMENTED, fit_tuned
-from tellapart.photos.pixels import PixelSpec
 
 SCRATCH_SIZE: Final = 96
 FAST_FEATURES: Final = "of training photos, in 8 bits (--fast)"
@@ -58,14 +55,7 @@ class Recipe:
 
 def majority(task: Task) -> Fitted:
     """Always the commonest class: the floor that every figure is read against."""
-    start = time.perf_counter()
-    labels = task.labels(task.train)
-    shares = np.bincount(labels, minlength=len(task.classes)) / len(labels)
-    size = task.options.image_size or SCRATCH_SIZE
-    seconds = {"features": 0.0, "train": time.perf_counter() - start}
-    train, valid = (np.tile(shares, (len(photos), 1)) for photos in (task.train, task.valid))
-    network = networks.majority(shares, size)
-    return Fitted("majority", network, PixelSpec(size, scaling="none"), History(), train, valid, seconds, 0)
+    return fit_majority(task, task.options.image_size or SCRATCH_SIZE)
 
 
 def baseline(task: Task) -> Fitted:
@@ -141,7 +131,7 @@ def _transferred(task: Task, pretrained: Pretrained, head: transfer.TrainedHead,
 
 HELPED: Final = "Did a pretrained backbone help?"
 _TABLE: Final = (
-    Recipe("majority", "0", "Always the commonest class", "What does no learning give?", majority),
+    Recipe("majority", "0", "Always the commonest class", "What does no learning give?", majority, needs_keras=False),
     Recipe("baseline", "1", "Simple CNN", "Does a simple CNN learn anything here?", baseline),
     Recipe("deeper", "2", "Deeper CNN", "Did depth raise training accuracy?", deeper, "training"),
     Recipe(

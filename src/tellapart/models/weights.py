@@ -2,23 +2,27 @@
 
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+import numpy as np
 
 from tellapart.errors import OptionError, WeightsError
 from tellapart.models.backbones import Backbone
 from tellapart.models.hub import HubBackbone, preset_folder
 from tellapart.models.hub import fingerprint as fingerprint_of_preset
 from tellapart.progress import Progress
+from tellapart.weights.arrays import UNREADABLE, Weighted, read_arrays
 from tellapart.weights.integrity import digest
-from tellapart.weights.layout import read_layout
+from tellapart.weights.layout import Layout, read_layout
 from tellapart.weights.pins import find_pin
 from tellapart.weights.store import fetch, locate, weight_store
 
-__all__ = ["fingerprint", "load_weights", "weight_store", "weights_at_hand", "weights_path"]
+__all__ = ["fingerprint", "load_weights", "read_weights", "weight_store", "weights_at_hand", "weights_path"]
 
 
 def weights_path(backbone: Backbone, given: Path | None, progress: Progress) -> Path:
@@ -52,15 +56,7 @@ def load_weights(network: Any, path: Path, backbone: Backbone) -> None:
     Raises:
         WeightsError: The file is damaged or of another network.
     """
-    layout = read_layout(path)
-    needed = int(network.count_params())
-    complaint = (
-        f"{path} does not fit {backbone.name}: it holds {layout.numbers:,} numbers, and {backbone.name} without its "
-        f"dense layers has {needed:,}. Next: give the file of {backbone.name} whose name ends in notop, "
-        "or name its network with --backbone."
-    )
-    if layout.numbers != needed:
-        raise WeightsError(complaint)
+    layout, complaint = _fitting(path, backbone, int(network.count_params()))
     try:
         with warnings.catch_warnings(), _named_by_layout(path, keras3=layout.keras3) as named:
             # Keras warns, and goes on, where layers keep their random values.
@@ -68,6 +64,45 @@ def load_weights(network: Any, path: Path, backbone: Backbone) -> None:
             network.load_weights(str(named))
     except (ValueError, KeyError, OSError, AttributeError, UserWarning) as problem:
         raise WeightsError(complaint) from problem
+
+
+def read_weights(path: Path, layers: Sequence[Weighted], backbone: Backbone) -> list[list[np.ndarray]]:
+    """Read a weights file of a backbone without its dense layers; Keras is not needed for it.
+
+    Args:
+        path: The file, in either of Keras' layouts.
+        layers: All layers of the network that have weights.
+        backbone: Whose weights these are.
+
+    Returns:
+        The arrays of each layer, float32.
+
+    Raises:
+        WeightsError: The file is damaged or of another network.
+    """
+    needed = sum(prod(shape) for layer in layers for shape in layer.shapes)
+    _, complaint = _fitting(path, backbone, needed)
+    try:
+        return read_arrays(path, layers)
+    except UNREADABLE as problem:
+        raise WeightsError(complaint) from problem
+
+
+def _fitting(path: Path, backbone: Backbone, needed: int) -> tuple[Layout, str]:
+    """The layout of a file that holds as many numbers as a backbone, and what to say where it is another's.
+
+    Raises:
+        WeightsError: It holds more numbers, or fewer.
+    """
+    layout = read_layout(path)
+    complaint = (
+        f"{path} does not fit {backbone.name}: it holds {layout.numbers:,} numbers, and {backbone.name} without its "
+        f"dense layers has {needed:,}. Next: give the file of {backbone.name} whose name ends in notop, "
+        "or name its network with --backbone."
+    )
+    if layout.numbers != needed:
+        raise WeightsError(complaint)
+    return layout, complaint
 
 
 def fingerprint(path: Path) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tellapart.errors import WeightsError
+from tellapart.weights.arrays import LAYERS, UNREADABLE, inside, listed_arrays, names_in, older_layers
 from tellapart.weights.pins import Pin
 
 # Layers above the last activation maps in keras.applications. Files that Keras 3 itself wrote
@@ -35,16 +36,16 @@ def read_layout(path: Path) -> Layout:
     """Read what a file of weights says about itself; an optimizer's numbers are left out.
 
     Raises:
-        WeightsError: It is not a complete HDF5 file.
+        WeightsError: It is not a complete HDF5 file, or holds links.
     """
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
-            older = file.get("model_weights", file)
-            keras3 = not _names(older, "layer_names")
+            older = older_layers(file)
+            keras3 = not names_in(older, LAYERS)
             arrays = _every_array(file) if keras3 else dict(_named_arrays(older))
-    except (OSError, RuntimeError, KeyError, AttributeError) as problem:
+    except UNREADABLE as problem:
         raise WeightsError(
             f"{path} is not a complete HDF5 file ({problem}). Accepted: a Keras .h5 or .weights.h5 file. "
             "Next: fetch it again"
@@ -67,22 +68,10 @@ def backbone_of(layout: Layout, offered: Mapping[str, Pin]) -> Pin | None:
 
 
 def _named_arrays(file: Any) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Name and shape of each array that the older layout lists; what is not listed, Keras does not read either."""
-    for layer in _names(file, "layer_names"):
-        for weight in _names(file[layer], "weight_names"):
-            yield f"{layer}/{weight}", file[layer][weight].shape
-
-
-def _names(group: Any, key: str) -> list[str]:
-    """A list of names that Keras keeps as an attribute, or as several (key0, key1, ...) where it is long."""
-    pieces = [key] if key in group.attrs else []
-    while not pieces or pieces[-1] != key:
-        piece = f"{key}{len(pieces)}"
-        if piece not in group.attrs:
-            break
-        pieces.append(piece)
-    names = [name for piece in pieces for name in group.attrs[piece]]
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+    """Name and shape of each array that the older layout lists."""
+    for layer in names_in(file, LAYERS):
+        for weight, array in listed_arrays(inside(file, layer)):
+            yield f"{layer}/{weight}", array.shape
 
 
 def _every_array(file: Any) -> dict[str, tuple[int, ...]]:
@@ -98,7 +87,17 @@ def _every_array(file: Any) -> dict[str, tuple[int, ...]]:
             found[name] = item.shape
 
     file.visititems(look)
+    link = file.visititems_links(_unless_hard)
+    if link is not None:
+        raise OSError(f"'{link}' is a link, which is not followed")
     return found
+
+
+def _unless_hard(name: str, link: Any) -> str | None:
+    """The name of a link that points at another place, or at another file; Keras writes none."""
+    import h5py
+
+    return None if isinstance(link, h5py.HardLink) else name
 
 
 def _is_top(name: str, shape: tuple[int, ...]) -> bool:
