@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from drawn_model import CLASSES, SIZE, changed, drawn_model, drawn_network, drawn_passport, pictures
+from altered_models import ALTERATIONS, altered_network, drawn_passport_of_all, refused_or_harmless
+from drawn_model import SIZE, changed, drawn_model, drawn_network
 from onnx import numpy_helper
 
 from tellapart.deploy.golden import TOLERANCE
@@ -30,70 +31,11 @@ def content() -> bytes:
     return drawn_model()
 
 
-def flipped(content: bytes, generator: np.random.Generator) -> bytes:
-    bits = bytearray(content)
-    for place in generator.integers(0, len(content), generator.integers(1, 4)):
-        bits[place] ^= 1 << int(generator.integers(0, 8))
-    return bytes(bits)
-
-
-def cut(content: bytes, generator: np.random.Generator) -> bytes:
-    return content[: int(generator.integers(0, len(content)))]
-
-
-def shortened(content: bytes, generator: np.random.Generator) -> bytes:
-    start, length = int(generator.integers(0, len(content))), int(generator.integers(1, 200))
-    return content[:start] + content[start + length :]
-
-
-def zeroed(content: bytes, generator: np.random.Generator) -> bytes:
-    start, length = int(generator.integers(0, len(content))), int(generator.integers(1, 200))
-    return content[:start] + bytes(len(content[start : start + length])) + content[start + length :]
-
-
-def doubled(content: bytes, generator: np.random.Generator) -> bytes:
-    start, length = int(generator.integers(0, len(content))), int(generator.integers(1, 200))
-    return content[: start + length] + content[start:]
-
-
-MUTATIONS = (flipped, flipped, flipped, cut, shortened, zeroed, doubled)
-
-
-def refused_or_harmless(content: bytes) -> bool:
-    """Whether a file is refused; one that is not has to answer its golden photos as the unaltered file does.
-
-    What is refused must be told in one line; nothing but a ModelFileError may be raised.
-    """
-    try:
-        model = Model(content, "m")
-    except ModelFileError as problem:
-        return is_one_line(str(problem))
-    expected = [golden["probabilities"] for golden in drawn_passport_of_all()["golden"]]
-    answers = model.answer_pixels(pictures(3))
-    assert model.classes == CLASSES
-    assert np.abs(np.array([answer.probabilities for answer in answers]) - expected).max() <= TOLERANCE
-    return False
-
-
-def is_one_line(told: str) -> bool:
-    assert "\n" not in told
-    assert len(told) < 300
-    return True
-
-
-def drawn_passport_of_all(kept: list[dict[str, Any]] = []) -> dict[str, Any]:  # noqa: B006
-    """The unaltered passport, made once."""
-    if not kept:
-        model = onnx.load_from_string(drawn_model())
-        kept.append(drawn_passport(model.SerializeToString()))
-    return kept[0]
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_altered_bytes_are_refused(content: bytes, seed: int) -> None:
     generator = np.random.default_rng(seed)
     for _ in range(50):
-        altered = MUTATIONS[int(generator.integers(0, len(MUTATIONS)))](content, generator)
+        altered = ALTERATIONS[int(generator.integers(0, len(ALTERATIONS)))](content, generator)
         assert altered == content or refused_or_harmless(altered)
 
 
@@ -105,7 +47,7 @@ def test_altered_networks_with_a_digest_that_fits_are_refused_or_harmless(
     generator, refused = np.random.default_rng(seed), 0
     network, passport = drawn_network(), drawn_passport_of_all()
     for _ in range(50):
-        altered = MUTATIONS[int(generator.integers(0, len(MUTATIONS)))](network, generator)
+        altered = ALTERATIONS[int(generator.integers(0, len(ALTERATIONS)))](network, generator)
         try:
             again = sealed(altered, passport)
         except ValueError:  # no message any more

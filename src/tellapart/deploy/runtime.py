@@ -144,6 +144,9 @@ class Model:
             heat: Whether the heat map is wanted as well.
             beside: Whether other threads ask at the same time: each then has a core, and none waits for another
                 at every layer. The answers have the same bits; with `heat` it makes no difference.
+
+        Raises:
+            ModelFileError: The heat map is wanted, and that part of the file is damaged or was altered.
         """
         forward = self._forward_with_heat() if heat else self._forward_of_many() if beside else self._forward
         return self._told(forward.named_outputs(pictures), threshold)
@@ -202,10 +205,25 @@ class Model:
             return str(problem)
 
     def _forward_with_heat(self) -> Forward:
-        """The network with the way back in it, opened when it is first asked for: it costs time in each answer."""
+        """The network with the way back in it, opened when it is first asked for: it costs time in each answer.
+
+        Golden photos do not need the way back, so that nothing has proven it yet.
+
+        Raises:
+            ModelFileError: It cannot be opened or run, or takes too much memory.
+        """
+        content, name = self._source
         with self._opening:
             if self._with_heat is None:
-                self._with_heat = Forward(self.content)
+                try:
+                    with at_most_more(_ROOM + _TIMES * len(content)):
+                        forward = Forward(content)
+                        found = forward.named_outputs(np.zeros((1, self.spec.size, self.spec.size, 3), np.uint8))
+                except Exception as problem:
+                    raise _not_run(name, problem) from problem
+                if HEAT in found and (found[HEAT].ndim, len(found[HEAT])) != (3, 1):
+                    raise _not_run(name, ValueError(f"its output {HEAT} is {found[HEAT].shape} for one photo"))
+                self._with_heat = forward
             return self._with_heat
 
     def _forward_of_many(self) -> Forward:

@@ -136,7 +136,8 @@ def runtime_session(model: bytes, *, optimised: bool = True, threads: int = 0) -
     # Without this, external data is looked for in the working directory.
     nowhere = os.path.join(os.devnull, "none")
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", nowhere)
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    # Its fallback is the processor too: it would try the same again, and print that it does.
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
 
 
 def in_batches(forward: Run, inputs: Iterable[np.ndarray], batch: int = BATCH) -> Iterator[np.ndarray]:

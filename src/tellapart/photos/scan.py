@@ -17,7 +17,7 @@ from PIL import Image
 
 from tellapart.errors import PhotosError, UnreadablePhotoError
 from tellapart.machine import usable_cores
-from tellapart.photos.decode import SUFFIXES, decode, read
+from tellapart.photos.decode import SUFFIXES, decode, read, upright_size
 from tellapart.photos.listing import LeftOut, Listed, list_photos
 from tellapart.photos.look import Look, measure
 from tellapart.photos.shelf import Shelf
@@ -123,7 +123,9 @@ def digest_of(lines: Sequence[str]) -> str:
 
 def digest_of_pixels(picture: Image.Image) -> str:
     """SHA-256 of size and pixels, as hexadecimal: equal for exact duplicates, whatever their files are."""
-    return hashlib.sha256(f"{picture.size}".encode() + picture.tobytes()).hexdigest()
+    digest = hashlib.sha256(f"{picture.size}".encode())
+    digest.update(picture.tobytes())  # a copy each; joined there would be two
+    return digest.hexdigest()
 
 
 def scan(source: Path, progress: Progress | None = None, *, classes: int = 2) -> Photos:
@@ -195,13 +197,14 @@ def inspect(root: Path, item: Listed, shelf: Shelf | None = None) -> Photo | Lef
         return LeftOut(item.path, str(problem))
     digest = hashlib.sha256(content).hexdigest()
     look = measure(content, image)
+    width, height = upright_size(content)  # a large photo is decoded smaller
     return Photo(
         path=item.path,
         label=item.label,
         content=digest,
         pixels=digest_of_pixels(image),
-        width=image.width,
-        height=image.height,
+        width=width,
+        height=height,
         part=item.part,
         group=item.group,
         look=replace(look, thumbnail=shelf.put(np.asarray(look.thumbnail))) if shelf else look,
