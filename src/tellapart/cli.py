@@ -11,6 +11,7 @@ import typer
 
 from tellapart import (
     cli_compare,
+    cli_doctor,
     cli_evaluate,
     cli_explain,
     cli_export,
@@ -38,6 +39,7 @@ app.command()(cli_evaluate.evaluate)
 app.command()(cli_explain.explain)
 app.command()(cli_export.export)
 app.command()(cli_serve.serve)
+app.command()(cli_doctor.doctor)
 
 Out = Annotated[Path, typer.Option("--out", help="The run folder; it must be new, or use --resume.")]
 

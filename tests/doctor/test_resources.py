@@ -1,0 +1,129 @@
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from scopes import only, scope_of, states
+
+from tellapart.doctor import resources
+from tellapart.doctor.resources import (
+    allowed_cores,
+    check_current_folder,
+    check_disk,
+    check_load,
+    check_memory,
+    check_threads,
+    free_memory,
+    room_at,
+)
+
+
+@pytest.fixture(autouse=True)
+def healthy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Four cores, no limits, 8 GB: files that a test then changes."""
+    control = tmp_path / "cgroup"
+    control.mkdir()
+    (tmp_path / "meminfo").write_text("MemTotal: 9000000 kB\nMemAvailable: 8000000 kB\n")
+    monkeypatch.setattr(resources, "_CONTROL", control)
+    monkeypatch.setattr(resources, "_MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr(resources, "usable_cores", lambda: 4)
+    for variable in resources._THREADS:
+        monkeypatch.delenv(variable, raising=False)
+    return control
+
+
+def test_no_limits(tmp_path: Path) -> None:
+    assert states(check_threads, scope_of(tmp_path)) == {"cores": "ok"}
+    assert only(check_memory, scope_of(tmp_path)).found == "8.2 GB are free"
+    assert not list(check_current_folder(scope_of(tmp_path)))
+
+
+@pytest.mark.parametrize("variable", resources._THREADS)
+@pytest.mark.parametrize("value", ["5", "many", "4,8", "-1"])
+def test_too_many_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    monkeypatch.setenv(variable, value)
+    finding = only(check_threads, scope_of(tmp_path))
+    assert (finding.state, finding.mend) == ("warn", f"unset {variable}")
+    monkeypatch.setenv(variable, "4,2")
+    assert only(check_threads, scope_of(tmp_path)).state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("files", "share"),
+    [
+        ({"cpu.max": "150000 100000\n"}, 1.5),
+        ({"cpu.max": "max 100000\n"}, None),
+        ({"cpu.max": "nonsense"}, None),
+        ({"cpu/cpu.cfs_quota_us": "200000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 2.0),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ({}, None),
+    ],
+)
+def test_the_share_of_a_container(healthy: Path, tmp_path: Path, files: dict[str, str], share: float | None) -> None:
+    for name, content in files.items():
+        (healthy / name).parent.mkdir(exist_ok=True)
+        (healthy / name).write_text(content)
+    assert allowed_cores() == share
+    assert only(check_threads, scope_of(tmp_path)).state == ("ok" if share is None else "warn")
+
+
+def test_a_busy_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "getloadavg", lambda: (9.0, 0.0, 0.0), raising=False)
+    assert only(check_load, scope_of(tmp_path)).found.endswith("4.5 times as long")
+    monkeypatch.setattr(os, "getloadavg", lambda: (3.0, 9.0, 9.0), raising=False)
+    assert not list(check_load(scope_of(tmp_path)))
+
+
+@pytest.mark.parametrize(("kilobytes", "state"), [(400_000, "wrong"), (1_000_000, "warn"), (8_000_000, "ok")])
+def test_little_memory(tmp_path: Path, kilobytes: int, state: str) -> None:
+    (tmp_path / "meminfo").write_text(f"MemAvailable: {kilobytes} kB\n")
+    assert only(check_memory, scope_of(tmp_path)).state == state
+
+
+@pytest.mark.parametrize(
+    ("limit", "used"),
+    [("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")],
+)
+def test_the_memory_of_a_container(healthy: Path, tmp_path: Path, limit: str, used: str) -> None:
+    (healthy / "memory").mkdir()
+    (healthy / limit).write_text("1000000000\n")
+    (healthy / used).write_text("900000000\n")
+    assert free_memory() == 100_000_000
+    assert only(check_memory, scope_of(tmp_path)).state == "wrong"
+    (healthy / limit).write_text("max\n")
+    assert free_memory() == 8_000_000 * 1024
+
+
+def test_a_system_that_tells_nothing(tmp_path: Path) -> None:
+    (tmp_path / "meminfo").unlink()
+    assert only(check_memory, scope_of(tmp_path)).state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("room", "files", "state"),
+    [(100_000_000, 1000, "wrong"), (1_000_000_000, None, "warn"), (5_000_000_000, 0, "wrong")],
+)
+def test_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, files: int | None, state: str) -> None:
+    scope = scope_of(tmp_path)
+    tight = {scope.cache: (room, files)}
+    monkeypatch.setattr(resources, "room_at", lambda folder: tight.get(folder, (9_000_000_000, 1000)))
+    finding = only(check_disk, scope)
+    assert (finding.state, finding.what) == (state, "room for the cache")
+    assert finding.mend.startswith("export TELLAPART_CACHE=")
+
+
+def test_room_is_measured_where_a_folder_would_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    room, files = room_at(tmp_path / "not" / "yet")
+    assert room > 0
+    assert files is None or files > 0
+    counted = SimpleNamespace(f_files=0, f_favail=0, f_bavail=1, f_blocks=2, f_bfree=1, f_frsize=1)
+    monkeypatch.setattr(os, "statvfs", lambda _: counted)
+    assert room_at(tmp_path)[1] is None
+    monkeypatch.setattr(resources, "room_at", lambda _: (9_000_000_000, None))
+    assert states(check_disk, scope_of(tmp_path)) == {"room on disk": "ok"}
+
+
+def test_a_current_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources, "fault_of_folder", lambda _: "cannot be written: read-only file system")
+    assert only(check_current_folder, scope_of(tmp_path)).state == "warn"
