@@ -340,13 +340,25 @@ def test_ctrl_c_keeps_what_is_finished_and_resume_goes_on(photos: Path, tmp_path
         preexec_fn=listen,  # noqa: PLW1509
     ) as process:
         wait_for(tmp_path / "run" / "recipes" / "baseline" / "recipe.json", process)
+        other = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=False, env=environment)
+        assert other.returncode == 2
+        assert f"is in use by process {process.pid} on " in other.stderr
+        assert len(other.stderr.splitlines()) == 1
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
         told = process.stderr.read()
         assert process.wait(30) == 130
     assert "Traceback" not in told
-    assert "--resume" in told.splitlines()[-1]
+    assert told.splitlines()[-1].endswith("Next: the same command with --resume")
     assert not (tmp_path / "run" / "results.json").exists()
+    with subprocess.Popen(
+        [*command, "--resume"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        wait_for(tmp_path / "run" / ".holder.json", process, f'"process": {process.pid},')
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        assert process.stderr.read().splitlines()[-1].endswith("Next: the same command with --resume")
+        assert process.wait(30) == 130
     result = subprocess.run(
         [*command, "--resume", "--epochs", "80"], capture_output=True, text=True, check=False, env=environment
     )
@@ -357,9 +369,9 @@ def test_ctrl_c_keeps_what_is_finished_and_resume_goes_on(photos: Path, tmp_path
     assert (tmp_path / "run" / "results.json").is_file()
 
 
-def wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
+def wait_for(path: Path, process: "subprocess.Popen[str]", told: str = "") -> None:
     for _ in range(1200):
-        if path.exists():
+        if path.exists() and told in path.read_text(encoding="utf-8"):
             return
         assert process.poll() is None, "ended too early"
         time.sleep(0.1)

@@ -1,9 +1,5 @@
-import signal
-import threading
-
 import pytest
 
-from tellapart import console
 from tellapart.console import Terminal, print_findings, print_table
 
 
@@ -87,18 +83,3 @@ def test_findings_go_to_standard_output_and_none_is_said_too(capsys: pytest.Capt
     assert "problem" in out
     assert "[red]" in out
     assert "Nothing wrong was found." in out
-
-
-def test_an_interrupt_comes_at_the_next_sign_of_progress_and_a_second_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(console, "_interrupted", threading.Event())
-    try:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        console.heed_interrupts()
-        signal.raise_signal(signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt), console.Terminal().bar("title", 3) as bar:
-            bar.advance()
-    finally:
-        signal.signal(signal.SIGINT, before)

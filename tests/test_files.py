@@ -90,7 +90,7 @@ def test_no_space_while_the_caller_writes(tmp_path: Path) -> None:
 
 
 def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tellapart.files.NamedTemporaryFile", fail_with(errno.EACCES))
+    monkeypatch.setattr("tellapart.temporaries.NamedTemporaryFile", fail_with(errno.EACCES))
     with pytest.raises(StorageError, match=r"Permission denied\. Next: choose a folder that you may write to"):
         write_text(tmp_path / "a.txt", "new")
 

@@ -5,6 +5,7 @@ import pytest
 
 from tellapart.errors import PhotosError, RunFolderError, UnknownNameError
 from tellapart.files import read_json, write_csv, write_json, write_text
+from tellapart.holding import Hold
 from tellapart.run import FORMAT, Run, check_free, claim, keep_apart, settings_of
 
 SETTINGS: dict[str, object] = {"seed": 0, "recipes": ["baseline"], "weights": None}
@@ -42,6 +43,19 @@ def test_a_free_name_is_claimed(tmp_path: Path) -> None:
 def test_an_empty_folder_is_claimed(tmp_path: Path, resume: bool) -> None:
     claim(tmp_path, SETTINGS, resume=resume)
     assert (tmp_path / "run.json").is_file()
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_whose_taking_was_killed_is_free(tmp_path: Path, resume: bool) -> None:
+    for name in (".lock", ".holder.json", ".run.json.abcd1234.tmp.json", "..holder.json.abcd1234.tmp.json"):
+        (tmp_path / name).touch()
+    check_free(tmp_path)
+    with Hold(tmp_path) as hold:
+        claim(tmp_path, SETTINGS, resume=resume, hold=hold)
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".holder.json", ".lock", "run.json"]
+        with pytest.raises(RunFolderError, match="in use by process"):
+            claim(tmp_path, SETTINGS, resume=True, hold=Hold(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
 def test_another_run_is_never_overwritten(tmp_path: Path) -> None:

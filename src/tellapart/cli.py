@@ -19,8 +19,9 @@ from tellapart import (
     cli_serve,
     cli_weights,
 )
-from tellapart.cli_weights import INTERRUPTED, Offline
+from tellapart.cli_weights import Offline
 from tellapart.errors import SAVE_ANEW, MissingExtraError, OptionError, TellapartError, UserError
+from tellapart.stopping import INTERRUPTED, forget_interrupts, heed_interrupts, told_stopped
 from tellapart.weights.offline import forbid_network, offline
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "": 1}
@@ -76,10 +77,10 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
     if no_network:
         forbid_network()
     seconds, searching = read_duration(budget) if budget else None, read_duration(search_time)
-    from tellapart.console import Terminal, heed_interrupts
+    from tellapart.console import Terminal
     from tellapart.pipeline import fit as fit_run
 
-    heed_interrupts()
+    heed_interrupts(resumable=True)
     run = fit_run(
         photos,
         out,
@@ -113,7 +114,7 @@ def audit(
     as_json: Annotated[bool, typer.Option("--json", help="Print audit.json.")] = False,
 ) -> None:
     """Tell what is wrong with a folder of photos, before anything is trained."""
-    from tellapart.console import Terminal, heed_interrupts, print_findings
+    from tellapart.console import Terminal, print_findings
     from tellapart.inspection import inspect_photos
 
     heed_interrupts()
@@ -170,9 +171,12 @@ def predict(  # noqa: PLR0913, PLR0917  one parameter a flag
 @app.command()
 def report(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
     """Make a run's figures and page anew; nothing is trained."""
+    from tellapart.holding import Hold
     from tellapart.report.page import write_report
 
-    typer.echo(write_report(run))
+    heed_interrupts()
+    with Hold(run):
+        typer.echo(write_report(run))
 
 
 @app.command()
@@ -184,16 +188,17 @@ def demo(  # noqa: PLR0913, PLR0917  one parameter a flag
     photos_per_class: Annotated[int, typer.Option(help="How many photos of each class are drawn.")] = 60,
     budget: Annotated[str | None, typer.Option(help="Time for the whole run, such as 10m.")] = None,
     search_time: Annotated[str, typer.Option(help="Time for the search of `tuned`.")] = "60s",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a demo that was interrupted.")] = False,
     no_network: Offline = False,
 ) -> None:
     """Draw a furniture set on the spot and climb the whole ladder on it."""
     if no_network:
         forbid_network()
     seconds, searching = read_duration(budget) if budget else None, read_duration(search_time)
-    from tellapart.console import Terminal, heed_interrupts
+    from tellapart.console import Terminal
     from tellapart.pipeline import demo as run_demo
 
-    heed_interrupts()
+    heed_interrupts(resumable=True)
     run = run_demo(
         out,
         recipes=recipes,
@@ -202,6 +207,7 @@ def demo(  # noqa: PLR0913, PLR0917  one parameter a flag
         photos_per_class=photos_per_class,
         budget=seconds,
         search_time=searching,
+        resume=resume,
         progress=Terminal(),
     )
     _print_run(run, as_json=False)
@@ -253,8 +259,9 @@ def main() -> None:
         text, status = _told(problem)
         _complain(text)
     if status == INTERRUPTED:
-        _complain("Stopped. What is finished is kept. Next: the same command with --resume")
+        _complain(told_stopped())
         _leave(INTERRUPTED)
+    forget_interrupts()
     sys.exit(status)
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from tellapart.stopping import heed_interrupts
+
 if TYPE_CHECKING:
     from tellapart.deploy.field_test import FieldTest
 
@@ -32,7 +34,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print evaluation.json.")] = False,
 ) -> None:
     """Try a model on labelled photos: every score with its interval, and where the photos differ from its own."""
-    from tellapart.console import Terminal, heed_interrupts
+    from tellapart.console import Terminal
     from tellapart.new_photos import evaluate as try_on
     from tellapart.plain_text import for_terminal, json_for_terminal
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from tellapart.errors import SAVE_ANEW, UserError
+from tellapart.stopping import heed_interrupts
 
 
 def explain(
@@ -20,7 +21,7 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print explanations.json.")] = False,
 ) -> None:
     """Draw which parts of a photo speak for a class: heat maps of any recipe, side by side for a run."""
-    from tellapart.console import Terminal, heed_interrupts
+    from tellapart.console import Terminal
     from tellapart.explanations import explain_photos
 
     heed_interrupts()

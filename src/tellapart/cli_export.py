@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from tellapart.errors import UserError
+from tellapart.stopping import heed_interrupts
 
 
 def export(  # noqa: PLR0913, PLR0917  one parameter a flag
@@ -23,7 +24,7 @@ def export(  # noqa: PLR0913, PLR0917  one parameter a flag
     as_json: Annotated[bool, typer.Option("--json", help="Print export.json.")] = False,
 ) -> None:
     """Write a recipe in other forms, and let each answer the test photos by its own engine."""
-    from tellapart.console import Terminal, heed_interrupts
+    from tellapart.console import Terminal
     from tellapart.exporting import export as export_run
 
     heed_interrupts()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tellapart.cli_weights import Offline
+from tellapart.stopping import heed_interrupts
 from tellapart.weights.offline import forbid_network
 from tellapart.words import counted
 
@@ -28,11 +29,11 @@ def reproduce(
     """Make a run again from its results.json and say what differs; status 1 where anything does."""
     if no_network:
         forbid_network()
-    from tellapart.console import Terminal, heed_interrupts
+    from tellapart.console import Terminal
     from tellapart.reproduction import DIFFERS
     from tellapart.reproduction import reproduce as make_again
 
-    heed_interrupts()
+    heed_interrupts(resumable=True)
     found = make_again(run, photos=photos, out=out, resume=resume, progress=Terminal())
     if as_json:
         typer.echo(json.dumps(found.as_json(), ensure_ascii=False))

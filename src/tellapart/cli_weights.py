@@ -11,10 +11,10 @@ from typing import Annotated, Final
 import typer
 
 from tellapart.errors import WeightsError
+from tellapart.stopping import INTERRUPTED
 from tellapart.weights.offline import forbid_network
 from tellapart.weights.pins import Pin, find_pin, pins
 
-INTERRUPTED: Final = 130
 _WITH_SOURCE: Final = 100  # a narrower terminal has no room for who made the weights
 
 app = typer.Typer(help="The weights of backbones: list, fetch, add, check.", no_args_is_help=True)

@@ -1,6 +1,7 @@
 """One step of the ladder, from training to the files that it leaves."""
 
 import gc
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -35,6 +36,7 @@ from tellapart.schedule import Schedule
 
 _HISTORY = ("epoch", "loss", "accuracy", "valid_loss", "valid_accuracy", "seconds", "learning_rate")
 _DONE = "recipe.json"
+_EPOCHS = "epochs"  # the folder that keeps the state of trainings until the recipe is done
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class Climb:
             self.photos.items if self.rounds > 1 else (),
             self.split.groups,
             self.rounds,
+            self.folder(recipe) / _EPOCHS,
         )
 
 
@@ -113,6 +116,7 @@ def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
     # An early version kept no answers to the validation photos, which the choice needs: done again.
     if (folder / _DONE).is_file() and (folder / VALID).is_file():
         climb.progress.note(f"{recipe.name}: done before")
+        forget_epochs(folder)
         return read_json(folder / _DONE)  # type: ignore[no-any-return]
     start_peak()
     if recipe.needs_keras:
@@ -137,6 +141,7 @@ def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
     _write(folder, climb, fitted, evaluation)
     write_model(folder, trained, climb, entry)
     write_json(folder / _DONE, entry)
+    forget_epochs(folder)
     climb.progress.note(_told(entry))
     del fitted, trained
     forget_networks()
@@ -179,6 +184,11 @@ def write_model(folder: Path, trained: Trained, climb: Climb, entry: dict[str, A
         "reference": reference_of(climb.split, fitted.valid, strange),
     }
     write_bytes(folder / "model.onnx", stamp(trained.network, fitted, climb.photos.root, climb.split.valid, facts))
+
+
+def forget_epochs(folder: Path) -> None:
+    """Remove the state of trainings that a recipe which is done needs no more."""
+    shutil.rmtree(folder / _EPOCHS, ignore_errors=True)
 
 
 def forget_networks() -> None:

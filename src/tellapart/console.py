@@ -1,11 +1,7 @@
 """Progress and tables on a terminal; everything but results goes to standard error."""
 
-import signal
-import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,30 +17,7 @@ from rich.table import Column, Table
 
 from tellapart.plain_text import for_terminal
 from tellapart.progress import Bar
-
-_interrupted = threading.Event()
-
-
-def heed_interrupts() -> None:
-    """Let Ctrl-C end the work at its next sign of progress, a second one at once.
-
-    A KeyboardInterrupt that is raised wherever the work happens to be can fall into
-    a destructor or a weak reference's callback, where Python drops it.
-    """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _remember)
-
-
-def _remember(number: int, frame: FrameType | None) -> None:
-    if _interrupted.is_set():
-        signal.default_int_handler(number, frame)
-    _interrupted.set()
-    sys.stderr.write("\nStopping; Ctrl-C again to stop at once.\n")
-
-
-def _raise_if_interrupted() -> None:
-    if _interrupted.is_set():
-        raise KeyboardInterrupt
+from tellapart.stopping import raise_if_interrupted
 
 
 class _TerminalBar:
@@ -53,7 +26,7 @@ class _TerminalBar:
         self._task = task
 
     def advance(self, n: int = 1) -> None:
-        _raise_if_interrupted()
+        raise_if_interrupted()
         self._progress.advance(self._task, n)
 
     def say(self, text: str) -> None:
@@ -79,7 +52,7 @@ class Terminal:
 
     def note(self, text: str) -> None:
         """Print a line that stays."""
-        _raise_if_interrupted()
+        raise_if_interrupted()
         self._console.print(for_terminal(text), markup=False, soft_wrap=True)
 
     @contextmanager

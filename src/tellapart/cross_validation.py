@@ -14,7 +14,15 @@ from typing import Any, Final
 import numpy as np
 
 from tellapart.answer_tables import TEST, VALID, AnswerTable, joined, read_answers, write_answers
-from tellapart.climb import Climb, climb_step, forget_networks, train_recipe, write_confusion, write_model
+from tellapart.climb import (
+    Climb,
+    climb_step,
+    forget_epochs,
+    forget_networks,
+    train_recipe,
+    write_confusion,
+    write_model,
+)
 from tellapart.evaluation.calibration import calibration_in_rounds
 from tellapart.evaluation.comparison import percent
 from tellapart.evaluation.conformal import conformal
@@ -99,6 +107,7 @@ def hand_over(recipe: Recipe, climb: Climb, folds: Folds, entry: dict[str, Any])
         climb.progress.note(f"{recipe.name}: one more training, for the model that is handed over")
         write_model(last.folder(recipe), train_recipe(recipe, last), last, entry)
         forget_networks()
+    forget_epochs(last.folder(recipe))
     return file
 
 

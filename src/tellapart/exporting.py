@@ -19,13 +19,15 @@ from tellapart.deploy.run_photos import TEST, RunPhotos, photos_of_run
 from tellapart.deploy.runtime import PROBABILITIES, load
 from tellapart.errors import PhotosError, RunFolderError
 from tellapart.evaluation.intervals import group_numbers
-from tellapart.files import cache_folder, make_folder, read_json, whole_file, whole_folder, write_json, write_text
+from tellapart.files import cache_folder, read_json, whole_file, whole_folder, write_json, write_text
+from tellapart.holding import Hold
 from tellapart.photos.batches import decoded, label_numbers
 from tellapart.photos.scan import Photo
 from tellapart.progress import Progress, Silent
 from tellapart.report.model_card import FILE as CARD
 from tellapart.report.model_card import model_card
 from tellapart.run import Run
+from tellapart.temporaries import sweep
 
 FORMAT: Final = 1
 RECORD: Final = "export.json"
@@ -92,16 +94,18 @@ def export(  # noqa: PLR0913  the public door names every setting
     chosen = formats_named(formats)
     shared = _opened(Run(Path(run)), recipe, Path(photos) if photos else None, progress or Silent())
     folder = Path(out) if out else shared.run.folder / "exports" / str(shared.entry["name"])
-    record = _begun(shared, folder)
-    if any(row.write is None for row in chosen):
-        _check_whole(shared)
-    make_folder(folder)
-    references = (golden_of(shared.source.model), *_references(shared))
-    for row in chosen:
-        shared.progress.note(f"Writing {row.name}")
-        record["files"][row.name] = _written(row, shared, references, folder, force=force)
-    write_text(folder / CARD, model_card(shared.run.folder, shared.run.results, shared.entry, record))
-    write_json(folder / RECORD, record)
+    with Hold(folder, RECORD) as hold:
+        record = _begun(shared, folder)
+        if any(row.write is None for row in chosen):
+            _check_whole(shared)
+        hold.take()
+        sweep(cache_folder())
+        references = (golden_of(shared.source.model), *_references(shared))
+        for row in chosen:
+            shared.progress.note(f"Writing {row.name}")
+            record["files"][row.name] = _written(row, shared, references, folder, force=force)
+        write_text(folder / CARD, model_card(shared.run.folder, shared.run.results, shared.entry, record))
+        write_json(folder / RECORD, record)
     return record
 
 

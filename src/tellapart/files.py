@@ -10,12 +10,12 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile, mkdtemp
 from typing import Any
 
 from tellapart.errors import StorageError
+from tellapart.temporaries import old_name, temporary_file, temporary_folder
 
 _ADVICE = {
     errno.ENOSPC: "The disk is full. Next: free some space, then the same command with --resume",
@@ -62,24 +62,13 @@ def whole_file(path: Path) -> Iterator[Path]:
         StorageError: No space, no permission; what stood at `path` is as it was.
     """
     make_folder(path.parent)
-    with (
-        storage_errors(path),
-        NamedTemporaryFile(
-            dir=path.parent, prefix=f".{_start(path.name)}.", suffix=f".tmp{_start(path.suffix)}", delete=False
-        ) as handle,
-    ):
-        temporary = Path(handle.name)
-    try:
-        with storage_errors(path):
-            yield temporary
-            _flush(temporary)
-            # NamedTemporaryFile makes 0600 files; a result is as readable as any other file.
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(path)
-            _flush(path.parent)
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+    with storage_errors(path), temporary_file(path) as temporary:
+        yield temporary
+        _flush(temporary)
+        # A temporary file has mode 0600; a result is as readable as any other file.
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+        _flush(path.parent)
 
 
 @contextmanager
@@ -87,34 +76,24 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Give a temporary folder beside `path`; on success its files are flushed and it is renamed to `path`.
 
     A folder that stood there is replaced. No system renames over a folder that holds something, so that one that is
-    killed between two renames leaves it under its name with `.old` behind it.
+    killed between two renames leaves it as `.NAME.old`, which `temporaries.sweep` puts back.
 
     Raises:
         StorageError: No space, no permission; what stood at `path` is as it was.
     """
     make_folder(path.parent)
-    with storage_errors(path):
-        temporary = Path(mkdtemp(dir=path.parent, prefix=f".{_start(path.name)}.", suffix=".tmp"))
-    old = path.with_name(f"{path.name}.old")
-    try:
-        with storage_errors(path):
-            yield temporary
-            for file in temporary.rglob("*"):
-                _flush(file)
-            temporary.chmod(0o777 & ~_umask())
-            if path.exists():
-                shutil.rmtree(old, ignore_errors=True)
-                path.replace(old)
-            temporary.replace(path)
-            _flush(path.parent)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    old = old_name(path)
+    with storage_errors(path), temporary_folder(path) as temporary:
+        yield temporary
+        for file in temporary.rglob("*"):
+            _flush(file)
+        temporary.chmod(0o777 & ~_umask())
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            path.replace(old)
+        temporary.replace(path)
+        _flush(path.parent)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _start(name: str) -> str:
-    """The start of a file's name, short enough that more may follow it: names end at 255 bytes."""
-    return os.fsdecode(os.fsencode(name)[:80])
 
 
 def _umask() -> int:

@@ -14,6 +14,7 @@ from tellapart.demo.furniture_set import draw_furniture
 from tellapart.explain.leave import leave_explanations
 from tellapart.files import cache_folder, make_folder, write_bytes, write_csv, write_json, write_text
 from tellapart.forecast import after_training, keep_times, plan, timed
+from tellapart.holding import Hold
 from tellapart.kept_means import means_of
 from tellapart.label_check import with_labels
 from tellapart.models import choice
@@ -41,6 +42,7 @@ from tellapart.report.style import save_figure
 from tellapart.results import climb_once
 from tellapart.run import Run, check_free, claim, keep_apart, settings_of
 from tellapart.settings import settled
+from tellapart.temporaries import sweep
 from tellapart.tracking.trackers import trackers
 from tellapart.weights.offline import forbid_network, offline
 
@@ -110,43 +112,43 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     options = Options(seed, image_size, epochs, None, None, search_time, trials, fast)
     check_settings(options, test_share, folds, budget)
     keep_apart(source, run)
-    transfer, wanted = any(recipe.transfer for recipe in chosen), ",".join(recipe.name for recipe in chosen)
-    file, before = Path(weights) if weights else None, settings_of(run) if resume else {}
-    asked = choice.read_names(backbone, file) if backbone is not None else None
-    check_backbones(asked, folds)
+    with Hold(run) as hold:
+        transfer, wanted = any(recipe.transfer for recipe in chosen), ",".join(recipe.name for recipe in chosen)
+        file, before = Path(weights) if weights else None, settings_of(run) if resume else {}
+        asked = choice.read_names(backbone, file) if backbone is not None else None
+        check_backbones(asked, folds)
 
-    # Before the backbones: a wrong folder should not be told after a download.
-    found = scan_corrected(source, corrections, progress)
-    backbones = _backbones(asked, file, options, before, progress) if transfer else None
-    audited = with_labels(
-        audit(found, progress, test_share=1.0 if folds else test_share), found, cache_folder(), progress
-    )
-    turns = cut_into_folds(found, audited.duplicates, n_folds=folds, seed=seed) if folds else None
-    parts = turns.whole() if turns else split(found, test_share=test_share, seed=seed, duplicates=audited.duplicates)
-    if transfer and backbones is None:
-        backbones = choice.by_measurement(found.root, parts.train, progress, image_size=image_size)
-    if backbones is not None:
-        chosen = on_backbones(chosen, backbones.backbones, backbones.weights)
-    settings = {"seed": seed, "test_share": test_share, "folds": folds, "image_size": image_size, "epochs": epochs}
-    # None, as runs of earlier versions have none, and go on.
-    same = {**settings, "fast": fast or None, **_fixed(found, turns or parts, backbones)}
-    climb = Climb(found, parts, options, run, cache_folder(), progress, backbones, listener=tracking.recipe)
-    climb = climb if turns else replace(climb, schedule=plan(climb, chosen, budget, start))
-    # The reason is kept for a run that goes on; it may well differ then, and need not be the same.
-    claim(run, same if before else {**same, "why": backbones.why if backbones else None}, resume=resume)
-    keep_table(run, corrections)
-    _write_down(climb, audited, turns or parts)
-    tell(climb, audited, turns)
+        # Before the backbones: a wrong folder should not be told after a download.
+        found = scan_corrected(source, corrections, progress)
+        backbones = _backbones(asked, file, options, before, progress) if transfer else None
+        audited = with_labels(
+            audit(found, progress, test_share=1.0 if folds else test_share), found, cache_folder(), progress
+        )
+        turns, parts = _divided(found, audited, folds=folds, test_share=test_share, seed=seed)
+        if transfer and backbones is None:
+            backbones = choice.by_measurement(found.root, parts.train, progress, image_size=image_size)
+        if backbones is not None:
+            chosen = on_backbones(chosen, backbones.backbones, backbones.weights)
+        settings = {"seed": seed, "test_share": test_share, "folds": folds, "image_size": image_size, "epochs": epochs}
+        # None, as runs of earlier versions have none, and go on.
+        same = {**settings, "fast": fast or None, **_fixed(found, turns or parts, backbones)}
+        climb = Climb(found, parts, options, run, cache_folder(), progress, backbones, listener=tracking.recipe)
+        climb = replace(climb, schedule=None if turns else plan(climb, chosen, budget, start))
+        # The reason is kept for a run that goes on; it may well differ then, and need not be the same.
+        claim(run, same if before else {**same, "why": backbones.why if backbones else None}, resume=resume, hold=hold)
+        keep_table(run, corrections)
+        _write_down(climb, audited, turns or parts)
+        tell(climb, audited, turns)
 
-    given = settings | {"fast": fast, "recipes": wanted, "budget": budget, "search_time": search_time, "trials": trials}
-    given |= {"corrections": _absolute(corrections), "track": track}
-    with tracking.begin({**given, "backbone": same["backbone"]}):
-        results, model = climb_in_folds(chosen, climb, turns) if turns else climb_once(chosen, climb)
-    fits = climb.schedule.fitting(after_training(climb.cache)) if climb.schedule else _always
-    spent = {"more": timed(lambda: results.update(about_more_photos(climb)))} if fits("more") else {}
-    results["settings"] = settled(source, file, backbones, given)
-    _leave(climb, results, model, (chosen, fits, spent))
-    tracking.finish(results)
+        given = settings | {"fast": fast, "recipes": wanted, "budget": budget, "search_time": search_time}
+        given |= {"trials": trials, "corrections": _absolute(corrections), "track": track}
+        with tracking.begin({**given, "backbone": same["backbone"]}):
+            results, model = climb_in_folds(chosen, climb, turns) if turns else climb_once(chosen, climb)
+        fits = climb.schedule.fitting(after_training(climb.cache)) if climb.schedule else _always
+        spent = {"more": timed(lambda: results.update(about_more_photos(climb)))} if fits("more") else {}
+        results["settings"] = settled(source, file, backbones, given)
+        _leave(climb, results, model, (chosen, fits, spent))
+        tracking.finish(results)
     return Run(run)
 
 
@@ -159,6 +161,7 @@ def demo(  # noqa: PLR0913  as for `fit`
     seed: int = 0,
     budget: float | None = None,
     search_time: float = 60.0,
+    resume: bool = False,
     progress: Progress | None = None,
 ) -> Run:
     """Draw a furniture set beside the run folder and climb the ladder on it.
@@ -171,11 +174,13 @@ def demo(  # noqa: PLR0913  as for `fit`
         seed: Another seed, another set.
         budget: Seconds for the whole run, after the photos are drawn; None sets no limit.
         search_time: Seconds that the search of `tuned` may take.
+        resume: Go on with the demo that `out` holds.
         progress: Where to tell how far it is; silent without.
     """
     progress = progress or Silent()
     run = Path(out)
-    check_free(run)
+    if not resume:
+        check_free(run)
     photos = run.with_name(f"{run.name}-photos")
     if photos.exists():
         progress.note(f"Using the photos that are in {photos}")
@@ -188,7 +193,7 @@ def demo(  # noqa: PLR0913  as for `fit`
         progress.note(f"Drew {photos_per_class} photos of each class into {photos}")
     if backbone == choice.BUILT_IN:
         progress.note(f"Backbone: {backbone}, which is built in. {choice.for_the_default()}")
-    limits: dict[str, Any] = {"budget": budget, "search_time": search_time}
+    limits: dict[str, Any] = {"budget": budget, "search_time": search_time, "resume": resume}
     return fit(photos, run, recipes=recipes, backbone=backbone, seed=seed, progress=progress, **limits)
 
 
@@ -211,6 +216,16 @@ def _backbones(
     return chosen
 
 
+def _divided(
+    found: Photos, audited: Audit, *, folds: int | None, test_share: float, seed: int
+) -> tuple[Folds | None, Split]:
+    """The folds, where there are any, and the photos to learn from, to validate with and to test."""
+    if not folds:
+        return None, split(found, test_share=test_share, seed=seed, duplicates=audited.duplicates)
+    turns = cut_into_folds(found, audited.duplicates, n_folds=folds, seed=seed)
+    return turns, turns.whole()
+
+
 def _absolute(path: str | PathLike[str] | None) -> str | None:
     return None if path is None else str(Path(path).resolve())
 
@@ -226,7 +241,8 @@ def _fixed(found: Photos, parts: Split | Folds, backbones: Choice | None) -> dic
 
 
 def _write_down(climb: Climb, audited: Audit, parts: Split | Folds) -> None:
-    """What is known of the photos before anything is trained."""
+    """What is known of the photos before anything is trained; what a process that was killed left is removed."""
+    sweep(climb.cache)
     run, found = climb.run, climb.photos
     photos = ((photo.path, photo.label, photo.content) for photo in found.items)
     write_csv(run / "photos.csv", ("path", "class", "sha256"), photos)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tellapart.errors import PhotosError, RunFolderError, UnknownNameError
 from tellapart.files import make_folder, read_csv, read_json, write_json
+from tellapart.holding import OURS, Hold
 from tellapart.notebook import History, Table
+from tellapart.temporaries import is_temporary
 from tellapart.words import percent
 
 if TYPE_CHECKING:
@@ -24,23 +26,28 @@ FORMAT: Final = 1
 _STATE: Final = "run.json"
 
 
-def claim(out: Path, settings: Mapping[str, object], *, resume: bool) -> None:
+def claim(out: Path, settings: Mapping[str, object], *, resume: bool, hold: Hold | None = None) -> None:
     """Take a folder for a run, or go on with the run that it holds.
 
     Args:
         out: The folder; created where missing.
         settings: What must be the same when a run goes on.
         resume: Whether the folder may hold a run already.
+        hold: Of the folder, to be taken before anything is written.
 
     Raises:
-        RunFolderError: It holds something else, or a run with other settings.
+        RunFolderError: It holds something else, or a run with other settings; or another process holds it.
     """
     state = out / _STATE
+    if not (resume and state.is_file()):
+        check_free(out)
+    make_folder(out)
+    if hold:
+        hold.take()
     if resume and state.is_file():
         _check_same(out, _ours(state)["settings"], settings)
         return
-    check_free(out)
-    make_folder(out)
+    check_free(out)  # another process may have been here between
     write_json(state, {"format": FORMAT, "settings": dict(settings)})
 
 
@@ -74,7 +81,8 @@ def check_free(out: Path) -> None:
         raise RunFolderError(f"{out} is a file. Accepted: a folder, or a name that is free. Next: another --out")
     if (out / _STATE).is_file():
         raise RunFolderError(f"{out} holds another run. Next: --resume to go on with it, or another folder with --out")
-    if out.is_dir() and any(out.iterdir()):
+    # A run that was killed while it took the folder has left but what belongs to the taking.
+    if out.is_dir() and any(path.name not in OURS and not is_temporary(path.name) for path in out.iterdir()):
         raise RunFolderError(f"{out} is not empty and holds no run. Next: another folder with --out")
 
 

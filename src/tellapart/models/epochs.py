@@ -2,6 +2,7 @@
 
 import math
 import time
+from typing import Final
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from tellapart.models.time_limit import time_is_over
 from tellapart.models.training import Epoch, Watcher
 from tellapart.photos.batches import Ahead, Batches
 from tellapart.progress import Bar
+
+_SOON: Final = 3.0  # seconds: an epoch that ends by then is ended before the user's wish to stop is heeded
 
 
 class Feed(keras.utils.PyDataset):  # type: ignore[misc]
@@ -55,11 +58,13 @@ class Waiting(keras.callbacks.Callback):  # type: ignore[misc]
         self.seconds = 0.0
         self._feed = feed
         self._idle_since = math.inf
+        self._is_built = False
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Wait for the first batch from here on."""
         self._feed.given.clear()
-        self._idle_since = time.perf_counter() if epoch else math.inf
+        self._idle_since = time.perf_counter() if self._is_built else math.inf
+        self._is_built = True
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Count what lay between the end of the step before and the batch of this one."""
@@ -71,26 +76,55 @@ class Waiting(keras.callbacks.Callback):  # type: ignore[misc]
 class Diary(keras.callbacks.Callback):  # type: ignore[misc]
     """Writes down each epoch, moves the bar, and stops on a loss that is not finite.
 
+    Where the user wants to stop, it stops at the end of the batch, or of the epoch where that is near.
+
     Attributes:
         rows: The epochs so far.
         told_to_stop: Whether the watcher ended training.
+        interrupted: Whether the user wants to stop at the end of this epoch.
     """
 
     def __init__(self, watcher: Watcher, bar: Bar) -> None:
         super().__init__()
         self.rows: list[Epoch] = []
         self.told_to_stop = False
+        self.interrupted = False
         self._watcher = watcher
         self._bar = bar
-        self._start = time.perf_counter()
+        self._start = self._began = time.perf_counter()
         self._validated = ""
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+    @property
+    def seconds(self) -> float:
+        """Since the start of training, without what lay between a kill and `--resume`."""
+        return time.perf_counter() - self._start
+
+    def go_on(self, rows: list[Epoch], seconds: float) -> None:
+        """Take over the epochs of an earlier process, and ask the watcher about each as it was asked then.
+
+        Args:
+            rows: They.
+            seconds: That they took, with what came before the first.
+        """
+        self._start = time.perf_counter() - seconds
+        for row in rows:
+            self._write_down(row)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Note when it began."""
+        self._began = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Show the loss so far, and stop where it is none."""
         logs = logs or {}
         self._check(logs["loss"], "training")
         self._bar.say(f"loss {logs['loss']:.3f} accuracy {logs['accuracy']:.2f}{self._validated}")
-        self._bar.advance()
+        try:
+            self._bar.advance()
+        except KeyboardInterrupt:
+            if self._seconds_to_go(batch) > _SOON:
+                raise
+            self.interrupted = True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Write the epoch down, and ask the watcher whether to go on."""
@@ -102,13 +136,22 @@ class Diary(keras.callbacks.Callback):  # type: ignore[misc]
             float(logs["accuracy"]),
             float(logs["val_loss"]),
             float(logs["val_accuracy"]),
-            time.perf_counter() - self._start,
+            self.seconds,
             float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
         )
+        self._write_down(row)
+        if self.told_to_stop or time_is_over():
+            self.told_to_stop = self.model.stop_training = True
+
+    def _write_down(self, row: Epoch) -> None:
         self.rows.append(row)
         self._validated = f" | valid {row.valid_loss:.3f} {row.valid_accuracy:.2f}"
-        if (self._watcher.after_epoch and self._watcher.after_epoch(row)) or time_is_over():
-            self.told_to_stop = self.model.stop_training = True
+        self.told_to_stop |= bool(self._watcher.after_epoch and self._watcher.after_epoch(row))
+
+    def _seconds_to_go(self, batch: int) -> float:
+        """Until the last batch of this epoch is learned from."""
+        left = int((self.params or {}).get("steps", 0)) - batch - 1
+        return (time.perf_counter() - self._began) / (batch + 1) * left
 
     def _check(self, loss: float, of_what: str) -> None:
         if not math.isfinite(loss):

@@ -14,7 +14,7 @@ from tellapart.models.linear import fit_linear
 from tellapart.models.majority import fit_majority
 from tellapart.models.scratch import fit_from_scratch, trainable_parameters
 from tellapart.models.task import Features, Fitted, Task
-from tellapart.models.training import Plan, Watcher
+from tellapart.models.training import Plan
 from tellapart.models.tuning import AUGMENTED, fit_tuned
 
 SCRATCH_SIZE: Final = 96
@@ -61,13 +61,13 @@ def majority(task: Task) -> Fitted:
 def baseline(task: Task) -> Fitted:
     """A simple CNN from scratch, no augmentation, no dropout."""
     network = networks.baseline(len(task.classes), task.options.image_size or SCRATCH_SIZE)
-    return fit_from_scratch(task, network, task.capped(PLAIN_PLAN), Watcher("baseline", task.progress))
+    return fit_from_scratch(task, network, task.capped(PLAIN_PLAN), task.watcher("baseline"))
 
 
 def deeper(task: Task) -> Fitted:
     """More convolution and max-pooling layers, trained as the baseline was."""
     network = networks.deeper(len(task.classes), task.options.image_size or SCRATCH_SIZE)
-    return fit_from_scratch(task, network, task.capped(PLAIN_PLAN), Watcher("deeper", task.progress))
+    return fit_from_scratch(task, network, task.capped(PLAIN_PLAN), task.watcher("deeper"))
 
 
 def augmented(task: Task) -> Fitted:

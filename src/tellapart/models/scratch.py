@@ -41,9 +41,10 @@ def fit_from_scratch(task: Task, network: Any, plan: Plan, watcher: Watcher, *, 
         history,
         predict(network, pixels[0]),
         predict(network, pixels[1]),
-        {"features": 0.0, "train": seconds},
+        {"features": 0.0, "train": seconds + history.found_done},
         trainable_parameters(network),
         hyperparameters={**asdict(plan), "augmentation": strength},
+        found_done=history.found_done,
     )
 
 

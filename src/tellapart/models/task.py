@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tellapart.models.backbones import Backbone
-from tellapart.models.training import History, Plan
+from tellapart.models.training import History, Plan, Watcher
 from tellapart.photos.batches import label_numbers
 from tellapart.photos.pixels import PixelSpec
 from tellapart.photos.scan import Photo
@@ -57,6 +57,8 @@ class Task:
             of them once serves every round. Empty where there is one round.
         groups: The group of each photo that has one, by path; a group shows the same thing.
         rounds: How many rounds take turns.
+        epochs: A folder that keeps the state of each training from time to time, so that one that is killed goes on;
+            None keeps nothing.
     """
 
     root: Path
@@ -70,6 +72,20 @@ class Task:
     together: tuple[Photo, ...] = ()
     groups: Mapping[str, str] = field(default_factory=dict)
     rounds: int = 1
+    epochs: Path | None = None
+
+    def watcher(self, name: str, file: str = "") -> Watcher:
+        """What watches a training of this task.
+
+        Args:
+            name: For messages.
+            file: The name of the file that keeps its state; that of the training without.
+        """
+        return Watcher(name, self.progress, kept=self.kept(file or name))
+
+    def kept(self, name: str) -> Path | None:
+        """The file that keeps the state of a training; None where nothing is kept."""
+        return self.epochs / f"{name}.safetensors" if self.epochs else None
 
     def labels(self, photos: Sequence[Photo]) -> np.ndarray:
         """Class numbers of photos, int64."""

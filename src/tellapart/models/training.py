@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -64,6 +65,7 @@ class History:
         stopped: Why it ended.
         phases: The last epoch of each phase before the last one.
         waited: Seconds that the network waited for photos.
+        found_done: Seconds of training that an earlier process spent on it, before it was killed.
     """
 
     rows: tuple[Epoch, ...] = ()
@@ -71,6 +73,7 @@ class History:
     stopped: str = ""
     phases: tuple[int, ...] = ()
     waited: float = 0.0
+    found_done: float = 0.0
 
     def __add__(self, later: "History") -> "History":
         """Join two phases of training; epochs and seconds count on."""
@@ -78,7 +81,8 @@ class History:
         seconds = self.rows[-1].seconds if self.rows else 0.0
         moved = tuple(replace(row, epoch=row.epoch + epochs, seconds=row.seconds + seconds) for row in later.rows)
         best = epochs + later.best_epoch if later.best_epoch else self.best_epoch
-        return History(self.rows + moved, best, later.stopped, (*self.phases, epochs), self.waited + later.waited)
+        waited, done = self.waited + later.waited, self.found_done + later.found_done
+        return History(self.rows + moved, best, later.stopped, (*self.phases, epochs), waited, done)
 
 
 @dataclass
@@ -90,11 +94,14 @@ class Watcher:
         progress: Where the bar is drawn.
         after_epoch: Called with each finished epoch; True ends training there, with the best
             weights so far, and an exception gives it up (pruning).
+        kept: The file that keeps the state of this training from time to time, so that one that is killed goes on;
+            `after_epoch` is then called again with each epoch that was found. None keeps nothing.
     """
 
     name: str
     progress: Progress = field(default_factory=Silent)
     after_epoch: Callable[[Epoch], bool] | None = None
+    kept: Path | None = None
 
 
 def train(network: Any, parts: tuple[Batches, Batches], plan: Plan, watcher: Watcher) -> History:
@@ -109,7 +116,9 @@ def train(network: Any, parts: tuple[Batches, Batches], plan: Plan, watcher: Wat
     Raises:
         TrainingError: The loss is not finite; the message names recipe and epoch.
     """
-    from tellapart.models.epochs import Diary, Feed, Waiting  # their base classes are Keras'
+    # Their base classes are Keras'.
+    from tellapart.models.epochs import Diary, Feed, Waiting
+    from tellapart.models.keeper import Keeper
 
     training, validation = parts
     compile_network(network, plan, len(training))
@@ -124,16 +133,27 @@ def train(network: Any, parts: tuple[Batches, Batches], plan: Plan, watcher: Wat
         feed = Feed(ahead, network.output_shape[-1], plan.label_smoothing)
         waiting = Waiting(feed)
         stopper = keras.callbacks.EarlyStopping(monitor="val_loss", patience=plan.patience, restore_best_weights=True)
+        counting = [stopper, *_easing(plan)]
+        keeper = Keeper(watcher, parts, plan, (diary, waiting, counting))
+        ended = keeper.look(network)
+        if ended:
+            return ended
+        done, found_done = len(diary.rows), diary.seconds if diary.rows else 0.0
+        bar.advance(done * len(training))
         network.fit(
             feed,
             validation_data=Feed(validation, network.output_shape[-1]),
-            epochs=plan.epochs,
+            initial_epoch=done,
+            epochs=done if diary.told_to_stop else plan.epochs,
             class_weight=class_weights(training.labels),
-            callbacks=[*turning, waiting, diary, *_easing(plan), stopper],
+            callbacks=[*turning, waiting, diary, *reversed(counting), keeper],
             verbose=0,
         )
-    best = min(diary.rows, key=lambda row: row.valid_loss)
-    return History(tuple(diary.rows), best.epoch, _why(diary.told_to_stop, stopper, plan), waited=waiting.seconds)
+        best = min(diary.rows, key=lambda row: row.valid_loss)
+        stopped = _why(diary.told_to_stop, stopper, plan)
+        history = History(tuple(diary.rows), best.epoch, stopped, (), waiting.seconds, found_done)
+        keeper.end(network, history)
+    return history
 
 
 def _n_ahead() -> int:

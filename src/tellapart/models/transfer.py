@@ -24,7 +24,7 @@ from tellapart.models.features import (
 from tellapart.models.kept_seconds import seconds_of
 from tellapart.models.scratch import batches_of, outputs_of, predict
 from tellapart.models.task import Task
-from tellapart.models.training import History, Plan, Watcher, train
+from tellapart.models.training import History, Plan, train
 from tellapart.photos.augment import VARIED, augment
 from tellapart.photos.batches import Fetch, pixels_of, rows_of
 from tellapart.photos.scan import Photo, digest_of
@@ -74,10 +74,11 @@ def train_head(task: Task, pretrained: Pretrained, name: str) -> TrainedHead:
     head = networks.head(learned.shape[1], len(task.classes), dropout=HEAD_DROPOUT)
     plan = head_plan(task)
     parts = batches_of(task, rows_of(learned), rows_of(steered), plan)
-    history = train(head, parts, plan, Watcher(name, task.progress))
-    seconds = {"features": found.seconds, "train": time.perf_counter() - start}
+    history = train(head, parts, plan, task.watcher(name, "head"))
+    seconds = {"features": found.seconds, "train": time.perf_counter() - start + history.found_done}
+    done = found.seconds - found.spent + history.found_done
     answers = predict(head, learned), predict(head, steered)
-    return TrainedHead(head, history, *answers, seconds, (learned, steered), found.seconds - found.spent)
+    return TrainedHead(head, history, *answers, seconds, (learned, steered), done)
 
 
 def head_plan(task: Task) -> Plan:
@@ -119,14 +120,15 @@ def train_last_block(task: Task, pretrained: Pretrained, head: TrainedHead, name
     plan = task.capped(BLOCK_PLAN)
     parts = batches_of(task, _any_view(views), rows_of(valid), plan)
     loss_before = _log_loss(predict(both, valid), task.labels(task.valid))
-    history = train(network, parts, plan, Watcher(name, task.progress))
+    history = train(network, parts, plan, task.watcher(name, "block"))
+    spent = history.found_done
     if history.rows[history.best_epoch - 1].valid_loss >= loss_before:
         network.set_weights(before)
         history = History(history.rows, 0, "no epoch lowered the validation loss of the head")
     (of_train, learned), (of_valid, steered) = (outputs_of(both, part) for part in (views.kept[views.rows, 0], valid))
     found_done = views.found_done + shown.found_done
-    seconds = {"features": between - start + found_done, "train": time.perf_counter() - between}
-    return TrainedHead(network, history, of_train, of_valid, seconds, (learned, steered), found_done)
+    seconds = {"features": between - start + found_done, "train": time.perf_counter() - between + spent}
+    return TrainedHead(network, history, of_train, of_valid, seconds, (learned, steered), found_done + spent)
 
 
 def _unfreeze(upper: Any) -> None:

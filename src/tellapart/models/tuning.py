@@ -20,6 +20,7 @@ from tellapart.models.scratch import fit_from_scratch, pixels_for, predict
 from tellapart.models.task import Fitted, Task
 from tellapart.models.training import Epoch, History, Plan, Watcher
 from tellapart.photos.pixels import PixelSpec
+from tellapart.photos.scan import digest_of
 
 _STARTUP: Final = 4  # trials drawn at random before the sampler learns from them
 _AGAIN_OF: Final = "again_of"  # the trial that a kill ended, and whose settings this one has
@@ -57,10 +58,13 @@ class Settings:
             batch_size=self.batch_size,
             weight_decay=self.weight_decay,
         )
-        fitted = fit_from_scratch(
-            task, network, plan, watcher or Watcher(name, task.progress), strength=self.augmentation
-        )
+        watcher = replace(watcher or Watcher(name, task.progress), kept=self.kept(task))
+        fitted = fit_from_scratch(task, network, plan, watcher, strength=self.augmentation)
         return replace(fitted, recipe=name, hyperparameters={**fitted.hyperparameters, **asdict(self)})
+
+    def kept(self, task: Task) -> Path | None:
+        """The file that keeps the state of a training with these settings."""
+        return task.kept(digest_of([repr(self)])[:16])
 
 
 PLAN: Final = Plan(epochs=80, patience=12)
@@ -87,8 +91,8 @@ def fit_tuned(task: Task, size: int) -> Fitted:
         _write_tables(task.folder, study)
         if not _finished(study):
             raise TrainingError("tuned: no trial came to its end. Next: run again with a larger --search-time")
-        best, n_trials = study.best_trial, len(study.trials) - _made_again(study)
-        cut_off = sum(trial.user_attrs.get(CUT_OFF, False) for trial in study.trials)
+        best, counted = study.best_trial, _counted(study)
+        cut_off = sum(trial.user_attrs.get(CUT_OFF, False) for trial in counted)
     if best.number == 0 and before:
         fitted = _taken_over(task, before)
     else:  # the best trial may be of an earlier process; its seed makes it again
@@ -96,7 +100,8 @@ def fit_tuned(task: Task, size: int) -> Fitted:
     # What `augmented` took belongs to the search, which would have made that trial itself.
     found_done = spent + (before[-1].seconds if before else 0.0)
     seconds = {"features": 0.0, "train": time.perf_counter() - start + found_done}
-    found = {**fitted.hyperparameters, **best.params, "trials": n_trials, "best_trial": best.number}
+    place = [trial.number for trial in counted].index(best.number)
+    found = {**fitted.hyperparameters, **best.params, "trials": len(counted), "best_trial": place}
     found |= {"trials_cut_off": cut_off} if cut_off else {}
     return replace(fitted, seconds=seconds, hyperparameters=found, found_done=found_done)
 
@@ -123,6 +128,7 @@ class _Searcher:
                 lowest = min(_finished(study), default=math.nan)
                 bar.advance()
                 bar.say(f"lowest loss {lowest:.3f}")
+                _keep_best(self._task, study)
                 if is_in_vain(_counted(study)):
                     study.stop()
 
@@ -161,6 +167,16 @@ class _Searcher:
         if all(best.valid_loss < other for other in _finished(trial.study)):
             self.fitted = fitted
         return best.valid_loss
+
+
+def _keep_best(task: Task, study: Any) -> None:
+    """Remove the states of trainings that have ended, but for the best one: its network is made of it again."""
+    finished = [trial for trial in study.trials if trial.state.name == "COMPLETE"]
+    best = min(finished, key=lambda trial: trial.value, default=None)
+    kept = Settings(**best.params).kept(task) if best else None
+    for path in task.epochs.glob("*.safetensors") if task.epochs else ():
+        if path != kept:
+            path.unlink(missing_ok=True)
 
 
 def search_space() -> dict[str, Any]:
@@ -264,11 +280,12 @@ def _study(task: Task, before: list[Epoch]) -> Iterator[Any]:
             load_if_exists=True,
         )
         for trial in [trial for trial in _counted(study) if _was_ended(trial)]:
-            if not trial.state.is_finished():
-                study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
             # What was queued for it stands there from the start, what it drew itself only bit by bit.
             drawn = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
             study.enqueue_trial(drawn, user_attrs={_AGAIN_OF: trial.number})
+        # Queued first: one that counts as failed and is not queued, as a kill between the two leaves it, would be lost.
+        for trial in [trial for trial in study.trials if trial.state.name == "RUNNING"]:
+            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
         if not study.trials and before:
             study.add_trial(_trial_of(before))
         elif not study.trials:
@@ -299,12 +316,12 @@ def _write_tables(folder: Path, study: Any) -> None:
     names = list(asdict(AUGMENTED))
     columns = ["trial", "state", "valid_loss", "valid_accuracy", "epochs", "seconds", *names]
     rows = []
-    for trial in study.trials:
+    for number, trial in enumerate(_counted(study)):
         reported = trial.intermediate_values
         loss = trial.value if trial.value is not None else min(reported.values(), default="")
         seconds = trial.user_attrs.get("seconds", "")
         told = trial.user_attrs.get("valid_accuracy", ""), len(reported), seconds
-        rows.append([trial.number, trial.state.name, loss, *told, *(trial.params.get(name, "") for name in names)])
+        rows.append([number, trial.state.name, loss, *told, *(trial.params.get(name, "") for name in names)])
     write_csv(folder / "trials.csv", columns, rows)
     try:
         with warnings.catch_warnings():
