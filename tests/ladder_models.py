@@ -32,13 +32,22 @@ def from_scratch(name: str) -> Any:
     keras.utils.set_random_seed(1)
     n = len(CLASSES)
     made = {
-        "majority": lambda: networks.majority(np.array([0.5, 0.3, 0.2]), SIZE),
+        "majority": lambda: floor(SIZE),
         "baseline": lambda: networks.baseline(n, SIZE),
         "deeper": lambda: networks.deeper(n, SIZE),
         "augmented": lambda: networks.deeper(n, SIZE, dropout=0.3),
         "tuned": lambda: networks.deeper(n, SIZE, width=0.5, dropout=0.2),
     }[name]()
     return made if name == "majority" else shaken(made)
+
+
+def floor(size: int) -> Any:
+    """A Keras network that always gives the same shares; the recipe writes its own without Keras."""
+    photo = keras.Input((size, size, 3), name="photo")
+    output = keras.layers.Dense(3, activation="softmax", kernel_initializer="zeros")
+    network = keras.Model(photo, output(keras.layers.GlobalAveragePooling2D()(photo)))
+    output.set_weights([np.zeros((3, 3)), np.log([0.5, 0.3, 0.2])])
+    return network
 
 
 def shaken(network: Any) -> Any:

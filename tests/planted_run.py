@@ -10,8 +10,7 @@ from PIL import Image
 from planted_square import CLASSES, SIZE, SQUARE, model_of, trained
 from tellapart.deploy.runtime import Model
 from tellapart.files import write_bytes, write_csv, write_json
-from tellapart.models import networks
-from tellapart.models.onnx_export import to_onnx
+from tellapart.models.majority import write_majority
 
 PER_CLASS = 6
 TITLES = {"majority": "Always the commonest class", "bottleneck": "Frozen backbone"}
@@ -20,7 +19,7 @@ TITLES = {"majority": "Always the commonest class", "bottleneck": "Frozen backbo
 @cache
 def models() -> dict[str, Model]:
     """The model of each of its recipes."""
-    floor = model_of(to_onnx(networks.majority(np.array([0.4, 0.6]), SIZE)))
+    floor = model_of(write_majority(np.array([0.4, 0.6]), SIZE))
     return {"majority": floor, "bottleneck": model_of(trained())}
 
 

@@ -221,6 +221,6 @@ NETWORK_ALTERATIONS: Final[tuple[Alteration, ...]] = (
     _dims, _dims, _type, _weights, _weights, _external, _operator, _operator, _attribute, _attribute, _wires, _nodes,
     _ends, _versions, _metadata,
 )  # fmt: skip
-VALUES: Final = (
+VALUES: Final[tuple[Any, ...]] = (
     None, 0, -1, 1e308, 2**63, "x", "", [], {}, [None], ["a", "b", "c"], {"a": 1}, True, "9" * 5000, "\ud800", [[]] * 3,
 )  # fmt: skip

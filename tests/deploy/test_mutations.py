@@ -10,14 +10,11 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from altered_models import ALTERATIONS, altered_network, drawn_passport_of_all, refused_or_harmless
+from altered_models import ALTERATIONS, drawn_passport_of_all, refused_or_harmless
 from drawn_model import SIZE, changed, drawn_model, drawn_network
 from onnx import numpy_helper
 
-from tellapart.deploy.golden import TOLERANCE
-from tellapart.deploy.runtime import Model
 from tellapart.deploy.seal import KEY, sealed
-from tellapart.errors import ModelFileError
 
 HERE = Path(__file__).parent
 # Bytes of address space for what is hostile: a guard for the machine. Loading has a lower limit of its own, of data;

@@ -4,9 +4,9 @@
 
 The corpus is the files of that folder and some drawn photos. Each round alters one of them (bits, numbers, pieces,
 whole chunks with a checksum that fits, a piece of another file), and does with it what a run does: scans it, and reads
-it for a network. What ends in a way that was not seen before joins the corpus. A failure is any exception but our own, a process
-that dies, over 300 MB of a whole process, or over a second of its processor time for one of the two. The input of each
-failure is kept. `--hostile` runs the photos of `hostile_photos` instead, each in a process of its own.
+it for a network. What ends in a way that was not seen before joins the corpus. A failure is any exception but our own,
+a process that dies, over 300 MB of a whole process, or over a second of its processor time for one of the two. The
+input of each failure is kept. `--hostile` runs the photos of `hostile_photos` instead, each in a process of its own.
 """
 
 import argparse

@@ -32,6 +32,7 @@ from altered_models import (  # noqa: E402
     sealed_again,
 )
 from drawn_model import drawn_model, drawn_network  # noqa: E402
+
 from tellapart.deploy.runtime import Model  # noqa: E402
 from tellapart.deploy.seal import DIGEST, KEY  # noqa: E402
 from tellapart.errors import ModelFileError  # noqa: E402

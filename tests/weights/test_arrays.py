@@ -71,7 +71,8 @@ def test_numbers_of_another_kind_become_float32(tmp_path: Path) -> None:
         del file["layers/conv2d/vars/1"]
         file["layers/conv2d/vars/1"] = np.arange(4, dtype=np.float64)
     bias = read_arrays(path, LAYERS)[0][1]
-    assert (bias.dtype, bias.tolist()) == (np.float32, [0, 1, 2, 3])
+    assert bias.dtype == np.dtype(np.float32)
+    assert bias.tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(
