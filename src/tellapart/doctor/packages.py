@@ -39,6 +39,7 @@ PARTS: Final[Mapping[str, Part]] = {
     "typer": Part("typer", "the command line"),
     "filelock": Part("filelock", "one run at a time in one place"),
     "safetensors": Part("safetensors", "features and weights on disk"),
+    "h5py": Part("h5py", "reads Keras' files of weights"),
     "protobuf": Part("google.protobuf", "reads a model file before it is run"),
     "packaging": Part("packaging", "compares versions"),
     "fastapi": Part("fastapi", "the server's routes"),

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 LAYERS: Final = "layer_names"
 _WEIGHTS: Final = "weight_names"
@@ -36,7 +37,7 @@ class Weighted:
     shapes: tuple[tuple[int, ...], ...]
 
 
-def read_arrays(path: Path, layers: Sequence[Weighted]) -> list[list[np.ndarray]]:
+def read_arrays(path: Path, layers: Sequence[Weighted]) -> "list[list[np.ndarray]]":
     """Read the arrays of each layer, float32.
 
     The older layout lists its layers, and they are taken in that order whatever they are called, as Keras does; that of
@@ -51,6 +52,7 @@ def read_arrays(path: Path, layers: Sequence[Weighted]) -> list[list[np.ndarray]
             holds something else.
     """
     import h5py
+    import numpy as np
 
     with h5py.File(path, "r") as file:
         older = older_layers(file)
