@@ -4,7 +4,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from rich.console import Console
@@ -80,7 +80,8 @@ class Terminal:
     def note(self, text: str) -> None:
         """Print a line that stays."""
         _raise_if_interrupted()
-        self._console.print(for_terminal(text), markup=False, soft_wrap=True)
+        with suppress(OSError):  # a log on a full disk must not end the work
+            self._console.print(for_terminal(text), markup=False, soft_wrap=True)
 
     @contextmanager
     def bar(self, title: str, total: int) -> Iterator[Bar]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tellapart.errors import PhotosError, RunFolderError, UnknownNameError
-from tellapart.files import make_folder, read_csv, read_json, write_json
+from tellapart.files import read_csv, read_json, take_folder, write_json
 from tellapart.notebook import History, Table
 from tellapart.words import percent
 
@@ -38,9 +38,10 @@ def claim(out: Path, settings: Mapping[str, object], *, resume: bool) -> None:
     state = out / _STATE
     if resume and state.is_file():
         _check_same(out, _ours(state)["settings"], settings)
+        take_folder(out)
         return
     check_free(out)
-    make_folder(out)
+    take_folder(out)
     write_json(state, {"format": FORMAT, "settings": dict(settings)})
 
 

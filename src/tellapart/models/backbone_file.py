@@ -7,6 +7,7 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
+from tellapart.cache import kept_where_possible
 from tellapart.files import write_bytes
 from tellapart.models import onnx_bytes, pocket
 from tellapart.models.backbones import Backbone
@@ -38,14 +39,14 @@ def backbone_onnx(backbone: Backbone, size: int, path: Path, cache: Path) -> byt
         WeightsError: The file is of another network.
         OptionError: The network does not work at that size, or cannot be exported.
         MissingExtraError: It takes Keras to build it, which is not installed.
-        StorageError: The cache cannot be written.
     """
     kept = cache / "onnx" / f"{_key(backbone, size, path)}.onnx"
     content = _whole(kept)
     if content is None:
         built = _pocket(size, path) if backbone.module == "pocket" else _by_keras(backbone, size, path)
         content = built + _seal(built)
-        write_bytes(kept, content)
+        with kept_where_possible():
+            write_bytes(kept, content)
     return content
 
 

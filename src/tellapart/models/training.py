@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from tellapart.models.backend import keras, uses_accelerator
+from tellapart.models.fitting_batches import with_fitting_batches
 from tellapart.models.fused import fused_batch_norms
 from tellapart.models.precision import bfloat16_steps
 from tellapart.photos.batches import Ahead, Batches
@@ -64,6 +65,7 @@ class History:
         stopped: Why it ended.
         phases: The last epoch of each phase before the last one.
         waited: Seconds that the network waited for photos.
+        batch_size: Photos a step, where memory was too little for what was planned; else 0.
     """
 
     rows: tuple[Epoch, ...] = ()
@@ -71,6 +73,7 @@ class History:
     stopped: str = ""
     phases: tuple[int, ...] = ()
     waited: float = 0.0
+    batch_size: int = 0
 
     def __add__(self, later: "History") -> "History":
         """Join two phases of training; epochs and seconds count on."""
@@ -78,7 +81,8 @@ class History:
         seconds = self.rows[-1].seconds if self.rows else 0.0
         moved = tuple(replace(row, epoch=row.epoch + epochs, seconds=row.seconds + seconds) for row in later.rows)
         best = epochs + later.best_epoch if later.best_epoch else self.best_epoch
-        return History(self.rows + moved, best, later.stopped, (*self.phases, epochs), self.waited + later.waited)
+        waited, size = self.waited + later.waited, later.batch_size or self.batch_size
+        return History(self.rows + moved, best, later.stopped, (*self.phases, epochs), waited, size)
 
 
 @dataclass
@@ -108,7 +112,16 @@ def train(network: Any, parts: tuple[Batches, Batches], plan: Plan, watcher: Wat
 
     Raises:
         TrainingError: The loss is not finite; the message names recipe and epoch.
+        MemoryShortError: Not even batches of one photo fit into memory.
     """
+    history: History
+    history, size = with_fitting_batches(
+        network, parts, watcher.progress, watcher.name, lambda own: _train(network, own, plan, watcher)
+    )
+    return history if size == parts[0].batch_size else replace(history, batch_size=size)
+
+
+def _train(network: Any, parts: tuple[Batches, Batches], plan: Plan, watcher: Watcher) -> History:
     from tellapart.models.epochs import Diary, Feed, Waiting  # their base classes are Keras'
 
     training, validation = parts

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from tellapart.errors import TrainingError
-from tellapart.files import read_csv, read_json, write_csv
+from tellapart.files import make_folder, read_csv, read_json, storage_errors, write_csv
 from tellapart.models import networks
 from tellapart.models.backend import keras
 from tellapart.models.halving import at_rung, is_behind, is_in_vain
@@ -251,11 +251,10 @@ def _study(task: Task, before: list[Epoch]) -> Iterator[Any]:
     """Open the study of the run folder; trials that a kill or Ctrl-C ended are queued again."""
     import optuna
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it prints the traceback of each trial that fails
     path = task.folder.parent.parent / "study.db"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
-    try:
+    make_folder(path.parent)
+    with storage_errors(path), _opened(path) as storage:
         study = optuna.create_study(
             storage=storage,
             study_name="tuned",
@@ -274,6 +273,15 @@ def _study(task: Task, before: list[Epoch]) -> Iterator[Any]:
         elif not study.trials:
             study.enqueue_trial(asdict(AUGMENTED))
         yield study
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    import optuna
+
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+    try:
+        yield storage
     finally:
         storage.remove_session()
         storage.engine.dispose()
