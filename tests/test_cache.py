@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from as_user import Notes
 
+from as_user import Notes
 from tellapart import cache
 from tellapart.cache import kept_rows, kept_where_possible, map_rows, write_rows
 from tellapart.errors import StorageError

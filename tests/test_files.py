@@ -293,7 +293,7 @@ def test_a_folder_that_was_taken_and_removed_is_not_made_anew(tmp_path: Path) ->
     write_text(run / "a.txt", "x")
 
 
-def test_a_temporary_file_that_cannot_be_removed_hides_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_temporary_file_that_stays_hides_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def write() -> None:
         with monkeypatch.context() as patch, whole_file(tmp_path / "a.txt"):
             patch.setattr(Path, "unlink", fail_with(errno.EROFS))

@@ -7,8 +7,8 @@ It needs Linux and root, to mount small disks in memory. What is tried:
 - a run folder and its cache on a disk of stepped sizes, so that it is full at many points;
 - the cache alone on such a disk: the run must go on without it;
 - a limit on the size of files (RLIMIT_FSIZE), stepped likewise;
-- the disk made read-only, the folder's permission taken away, the run folder or the cache removed, at random moments;
-- `predict`, `evaluate`, `explain`, `export`, `audit`, `report`, `weights add` and `demo` on full disks of stepped sizes.
+- the disk made read-only, permission taken away, the run folder or the cache removed, at random moments;
+- `predict`, `evaluate`, `explain`, `export`, `audit`, `report`, `weights add`, `demo` on full disks of stepped sizes.
 
 Of each it is counted how it ended (done; one line and status 2; anything else), whether the same command with
 `--resume` came to its end once there was room, and whether its answers equal those of a run that met nothing.
@@ -35,12 +35,13 @@ from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from ladder_set import draw_shapes, random_weights
+from ladder_set import draw_shapes
 
 NOBODY: Final = 65534
 RESUMED: Final = "--resume"
 LADDER: Final = ("--image-size", "32", "--epochs", "2", "--trials", "2", "--search-time", "10m", "--backbone", "pocket")
 KILOBYTE: Final = 1024
+Act = Callable[[], bool]
 
 
 @dataclass(frozen=True)
@@ -202,6 +203,14 @@ def used(point: Path) -> int:
     return (told.f_blocks - told.f_bfree) * told.f_frsize
 
 
+def weights_of(folder: Path) -> Path:
+    """A file of weights, made by another process: the libraries of this one must not have begun to compute."""
+    script = "import sys, pathlib, ladder_set; ladder_set.random_weights(pathlib.Path(sys.argv[1]))"
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", script, str(folder)], check=True, env=paths)
+    return folder / "random.weights.h5"
+
+
 class Trials:
     """All that is tried, and what came of it."""
 
@@ -268,9 +277,7 @@ class Trials:
         for size in (4 * KILOBYTE, 64 * KILOBYTE):
             mounted(self.place.mount, size)
             out = self.fresh("run")
-            first = run(
-                self.place.fit(out), cache=self.fresh("cache"), log=self.log, temporary=self.place.mount
-            )
+            first = run(self.place.fit(out), cache=self.fresh("cache"), log=self.log, temporary=self.place.mount)
             row = self.note("fit, TMPDIR full", f"{size} bytes", first)
             self.follow(row, str(size), out, self.place.folder / "cache", first)
         unmounted(self.place.mount)
@@ -282,7 +289,7 @@ class Trials:
             row = self.note("fit, files limited (RLIMIT_FSIZE)", how, first)
             self.follow(row, how, out, cache, first)
 
-    def at_a_moment(self, way: str, n: int, act: Callable[[Path, Path], bool], mend: Callable[[], None], **how: Any) -> None:
+    def at_a_moment(self, way: str, n: int, act: Act, mend: Callable[[], None], **how: Any) -> None:
         """Break something while a run goes on, at a random moment; mend it, and go on."""
         for _ in range(n):
             mounted(self.place.mount, None)
@@ -290,7 +297,7 @@ class Trials:
             moment, since = self.chance.uniform(0.05, 0.95) * self.seconds, time.perf_counter()
             number = started(self.place.fit(out), cache=cache, log=self.log, **how)
             time.sleep(moment)
-            done = act(out, cache)
+            done = act()
             first = ended(number, self.log, since)
             row = self.note(way, f"after {moment:.1f} s{'' if done else ', not possible'}", first)
             mend()
@@ -302,9 +309,11 @@ class Trials:
         return self.place.folder / name
 
     def read_only(self, n: int) -> None:
-        def act(out: Path, cache: Path) -> bool:
+        def act() -> bool:
             for _ in range(400):  # refused while a file is open for writing
-                told = subprocess.run(["mount", "-o", "remount,ro", str(self.place.mount)], capture_output=True)
+                told = subprocess.run(
+                    ["mount", "-o", "remount,ro", str(self.place.mount)], check=False, capture_output=True
+                )
                 if not told.returncode:
                     return True
                 time.sleep(0.005)
@@ -315,7 +324,7 @@ class Trials:
     def permission(self, n: int) -> None:
         changed: list[Path] = []
 
-        def act(out: Path, cache: Path) -> bool:
+        def act() -> bool:
             for folder in [self.place.mount, *(path for path in self.place.mount.rglob("*") if path.is_dir())]:
                 with suppress(OSError):
                     folder.chmod(0o555)
@@ -332,13 +341,13 @@ class Trials:
         self.at_a_moment("fit, permission taken away", n, act, mend, user=NOBODY)
 
     def removed(self, n: int) -> None:
-        def act_run(out: Path, cache: Path) -> bool:
-            shutil.rmtree(out, ignore_errors=True)
-            return not out.exists()
+        def act_run() -> bool:
+            shutil.rmtree(self.place.mount / "run", ignore_errors=True)
+            return not (self.place.mount / "run").exists()
 
-        def act_cache(out: Path, cache: Path) -> bool:
-            shutil.rmtree(cache, ignore_errors=True)
-            return not cache.exists()
+        def act_cache() -> bool:
+            shutil.rmtree(self.place.mount / "cache", ignore_errors=True)
+            return not (self.place.mount / "cache").exists()
 
         self.at_a_moment("fit, run folder removed", n, act_run, lambda: None)
         self.at_a_moment("fit, cache removed", n, act_cache, lambda: None)
@@ -351,11 +360,11 @@ class Trials:
             "predict": ["predict", str(model), str(self.place.photos), "--out", f"{mount}/answers.csv"],
             "evaluate": ["evaluate", str(model), str(self.place.photos), "--out", f"{mount}/field"],
             "explain": ["explain", str(self.plain), str(photo), "--out", f"{mount}/looks"],
-            "export": ["export", str(self.plain), "--format", "onnx,keras", "--out", f"{mount}/forms"],
+            "export": ["export", str(self.plain), "--format", "onnx,openvino", "--out", f"{mount}/forms"],
             "audit": ["audit", str(self.place.photos), "--out", f"{mount}/audit"],
-            "report": ["report", f"{mount}/run"],
-            "weights add": ["weights", "add", str(random_weights(self.place.folder))],
+            "weights add": ["weights", "add", str(weights_of(self.place.folder))],
             "demo": ["demo", "--out", f"{mount}/demo", "--recipes", "majority", "--photos-per-class", "8"],
+            "report": ["report", f"{mount}/run"],
         }
         for name, words in commands.items():
             self._one_other(name, words, n)
@@ -400,7 +409,10 @@ class Trials:
 
 
 def table(rows: Sequence[Row]) -> str:
-    lines = ["| how it is broken | times | done | one line, status 2 | other | resumed | equal |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| how it is broken | times | done | one line, status 2 | other | resumed | equal |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for row in rows:
         other = row.tries - row.ended["done"] - row.ended["one line"]
         figures = row.tries, row.ended["done"], row.ended["one line"], other, row.resumed, row.equal
@@ -418,15 +430,17 @@ def main() -> None:
     parser.add_argument("--ways", default="full,cache,temporary,file,read-only,permission,removed,others")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--quick", action="store_true", help="leave the explanations out, which take most of the time")
     parser.add_argument("--loud", action="store_true")
     told = parser.parse_args()
     # Loaded here once, so that no trial spends its time on it; nothing is computed before the processes part.
-    import tellapart.pipeline
-    import tellapart.models.recipes
+    from tellapart import pipeline
 
     if told.recipes != "linear":
         import keras  # noqa: F401
         import optuna  # noqa: F401
+    if told.quick:
+        vars(pipeline)["leave_explanations"] = lambda *_: {}
     told.work.mkdir(parents=True, exist_ok=True)
     trials = Trials(Place(told.work, told.recipes), told.seed, loud=told.loud)
     sys.stderr.write(f"A run takes {trials.seconds:.1f} s and {trials.bytes + trials.bytes_of_cache:,} bytes\n")
@@ -443,6 +457,8 @@ def main() -> None:
     try:
         for way in told.ways.split(","):
             ways[way]()
+            if told.json:
+                told.json.write_text(json.dumps([vars(row) for row in trials.rows.values()], indent=1))
     finally:
         unmounted(trials.place.mount)
         rows = list(trials.rows.values())

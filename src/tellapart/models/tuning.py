@@ -4,7 +4,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +23,7 @@ from tellapart.photos.pixels import PixelSpec
 
 _STARTUP: Final = 4  # trials drawn at random before the sampler learns from them
 _AGAIN_OF: Final = "again_of"  # the trial that a kill ended, and whose settings this one has
-_INTERRUPTED: Final = "interrupted"  # by Ctrl-C
+_INTERRUPTED: Final = "interrupted"  # by Ctrl-C, a full disk, or memory that was too little
 CUT_OFF: Final = "cut_off"  # by the time budget, which is not over at the same epoch twice
 
 
@@ -153,8 +153,12 @@ class _Searcher:
         watcher = Watcher(f"trial {trial.number}", self._task.progress, after_epoch)
         try:
             fitted = settings.fit(self._task, "tuned", self._size, watcher)
-        except KeyboardInterrupt:
-            trial.set_user_attr(_INTERRUPTED, True)  # Optuna takes it for one that failed of itself
+        except (optuna.TrialPruned, TrainingError):
+            raise
+        except BaseException:
+            # Optuna takes it for one that failed of itself; where the disk is full it stays as one that was killed.
+            with suppress(Exception):
+                trial.set_user_attr(_INTERRUPTED, True)
             raise
         best = fitted.history.rows[fitted.history.best_epoch - 1]
         trial.set_user_attr("valid_accuracy", best.valid_accuracy)
