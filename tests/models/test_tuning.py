@@ -1,5 +1,4 @@
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import optuna
 import pytest
 from tiny_set import QUIET, draw_set, task_on
 
+from limited import files_limited
 from tellapart.errors import StorageError, TrainingError
 from tellapart.files import read_csv
 from tellapart.models import tuning
@@ -283,18 +283,6 @@ def test_the_same_seed_draws_the_same_settings(photos: Path, tmp_path: Path, mon
         fit_tuned(task_on(photos, tmp_path / place, Options(seed=seed, trials=3)), SIZE)
     assert fits[:3] == fits[3:6]
     assert fits[6:] != fits[:3]
-
-
-@contextmanager
-def files_limited(most: int) -> Iterator[None]:
-    """Let no file of this process grow over so many bytes, as `ulimit -f` does."""
-    resource = pytest.importorskip("resource")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("most", [1_000, 60_000, 110_000])
