@@ -102,3 +102,13 @@ def test_an_interrupt_comes_at_the_next_sign_of_progress_and_a_second_at_once(mo
             bar.advance()
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_note_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(terminal._console, "print", full)
+    terminal.note("deeper: test accuracy 0.9")

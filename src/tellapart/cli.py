@@ -162,6 +162,7 @@ def predict(  # noqa: PLR0913, PLR0917  one parameter a flag
         n_errors = write_answers(out, loaded, followed)
     else:
         n_errors = print_answers(loaded, answers, Shown(top, sets, as_json))
+    _tell_halvings()
     if n_errors:
         raise UserError(f"{n_errors} of the photos could not be read; the reason stands in their rows.")
 
@@ -204,6 +205,13 @@ def demo(  # noqa: PLR0913, PLR0917  one parameter a flag
         progress=Terminal(),
     )
     _print_run(run, as_json=False)
+
+
+def _tell_halvings() -> None:
+    from tellapart.out_of_memory import HALVINGS
+
+    if told := HALVINGS.told():
+        typer.echo(told, err=True)
 
 
 def read_duration(text: str) -> float:

@@ -4,7 +4,7 @@
 
 It needs Linux and root, to mount small disks in memory. What is tried:
 
-- a run folder and its cache on a disk of stepped sizes, so that it is full at many points;
+- a run folder and its cache, or the run folder alone, on a disk of stepped sizes, so that it is full at many points;
 - the cache alone on such a disk: the run must go on without it;
 - a limit on the size of files (RLIMIT_FSIZE), stepped likewise;
 - the disk made read-only, permission taken away, the run folder or the cache removed, at random moments;
@@ -265,6 +265,18 @@ class Trials:
             self.follow(row, how, out, cache, first)
         unmounted(self.place.mount)
 
+    def full_run(self, n: int) -> None:
+        """The run folder alone on a small disk; sizes by equal factors, as its first files are the small ones."""
+        for number in range(n):
+            size = int(16 * KILOBYTE * (self.bytes / 16 / KILOBYTE) ** (number / n))
+            mounted(self.place.mount, size)
+            out, how = self.place.mount / "run", f"{size // KILOBYTE} kB"
+            first = run(self.place.fit(out), cache=self.cache, log=self.log)
+            row = self.note("fit, disk of the run folder full", how, first)
+            grown(self.place.mount)
+            self.follow(row, how, out, self.cache, first)
+        unmounted(self.place.mount)
+
     def full_cache(self, n: int) -> None:
         for size in steps(n, self.bytes_of_cache):
             mounted(self.place.mount, size)
@@ -432,7 +444,7 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=40, help="stepped sizes of a kind")
     parser.add_argument("--moments", type=int, default=20, help="random moments of a kind")
     parser.add_argument("--others", type=int, default=10, help="stepped sizes of each other command")
-    parser.add_argument("--ways", default="full,cache,temporary,file,read-only,permission,removed,others")
+    parser.add_argument("--ways", default="full,run,cache,temporary,file,read-only,permission,removed,others")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--quick", action="store_true", help="leave the explanations out, which take most of the time")
@@ -451,6 +463,7 @@ def main() -> None:
     sys.stderr.write(f"A run takes {trials.seconds:.1f} s and {trials.bytes + trials.bytes_of_cache:,} bytes\n")
     ways: dict[str, Callable[[], None]] = {
         "full": lambda: trials.full(told.each),
+        "run": lambda: trials.full_run(told.each),
         "cache": lambda: trials.full_cache(told.moments),
         "temporary": trials.full_temporary,
         "file": lambda: trials.file_size(told.each),
