@@ -399,7 +399,7 @@ class Trials:
             return
         largest = used(mount) - start
         for number in range(n):
-            size = int(largest * number / n)
+            size = max(4096, int(largest * number / n))  # 0 would set no limit
             mounted(mount, None)
             self._before(name)
             before = [path for path in mount.rglob("*") if path.is_file()]
