@@ -16,7 +16,9 @@ import tellapart as ta
 from as_user import Notes
 from ladder_set import draw_shapes
 from limited import files_limited
-from tellapart.errors import StorageError
+from tellapart.errors import RunFolderError, StorageError
+from tellapart.inspection import inspect_photos
+from tellapart.pipeline import demo
 
 pytestmark = [
     pytest.mark.slow,
@@ -137,3 +139,21 @@ def test_a_log_on_a_full_disk_stops_nothing(photos: Path, tmp_path: Path) -> Non
         done = subprocess.run([sys.executable, "-c", script, *words], check=False, stdout=subprocess.PIPE, stderr=full)
     assert done.returncode == 0
     assert (tmp_path / "audit" / "audit.html").is_file()
+
+
+def test_an_audit_that_met_a_limit_may_be_made_again(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "audit"
+    with files_limited(5_000), pytest.raises(StorageError):
+        inspect_photos(photos, out)
+    inspect_photos(photos, out)
+    assert (out / "audit.html").is_file()
+
+
+def test_a_demo_that_met_a_limit_goes_on_by_the_same_command(tmp_path: Path) -> None:
+    out = tmp_path / "demo"
+    with files_limited(1_000_000), pytest.raises(StorageError):
+        demo(out, recipes="linear", photos_per_class=8)
+    assert (out / "run.json").is_file()
+    assert demo(out, recipes="linear", photos_per_class=8).best == "linear"
+    with pytest.raises(RunFolderError, match="holds another run"):
+        demo(out, recipes="linear", photos_per_class=8)

@@ -17,6 +17,7 @@ from tellapart.files import (
     take_folder,
     whole_file,
     whole_folder,
+    whole_or_empty,
     write_bytes,
     write_csv,
     write_json,
@@ -301,3 +302,25 @@ def test_a_temporary_file_that_stays_hides_no_error(tmp_path: Path, monkeypatch:
 
     with pytest.raises(StorageError, match=r"a\.txt\. The disk is read-only"):
         write()
+
+
+@pytest.mark.parametrize("before", ["new", "empty"])
+def test_a_folder_that_was_empty_is_left_so_where_something_fails(tmp_path: Path, before: str) -> None:
+    folder = tmp_path / "audit"
+    if before == "empty":
+        folder.mkdir()
+
+    def fail() -> None:
+        with whole_or_empty(folder):
+            write_text(folder / "figures" / "a.txt", "x")
+            raise StorageError("Cannot write it.")
+
+    with pytest.raises(StorageError):
+        fail()
+    assert folder.exists() == (before == "empty")
+    assert not folder.exists() or not list(folder.iterdir())
+    with whole_or_empty(folder):
+        write_text(folder / "a.txt", "x")
+    with pytest.raises(StorageError):
+        fail()
+    assert (folder / "a.txt").exists(), "what an earlier command left stays"

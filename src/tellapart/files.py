@@ -20,7 +20,7 @@ from tellapart.storage import cache_folder, free_bytes, megabytes, removed, stor
 
 __all__ = [
     "cache_folder", "make_folder", "read_csv", "read_json", "storage_error", "storage_errors", "take_folder",
-    "whole_file", "whole_folder", "write_bytes", "write_csv", "write_json", "write_text",
+    "whole_file", "whole_folder", "whole_or_empty", "write_bytes", "write_csv", "write_json", "write_text",
 ]  # fmt: skip
 
 _PAGE = 4096  # bytes: where less is free nothing can be written
@@ -93,6 +93,25 @@ def take_folder(path: Path) -> Path:
     make_folder(path)
     _TAKEN.add(os.path.abspath(path))
     return path
+
+
+@contextmanager
+def whole_or_empty(folder: Path) -> Iterator[None]:
+    """Clear a folder that was empty, or was not there, of what the block wrote before it failed.
+
+    So the same command may follow, which takes no folder that holds something.
+    """
+    was_there = folder.is_dir()
+    was_empty = not (was_there and any(folder.iterdir()))
+    try:
+        yield
+    except BaseException:
+        if was_empty:
+            shutil.rmtree(folder, ignore_errors=True)
+            if was_there:
+                with suppress(OSError):
+                    folder.mkdir(exist_ok=True)
+        raise
 
 
 @contextmanager

@@ -176,7 +176,10 @@ def demo(  # noqa: PLR0913  as for `fit`
     """
     progress = progress or Silent()
     run = Path(out)
-    check_free(run)
+    # The same command goes on with a demo that was not finished; it has no --resume to be told of.
+    unfinished_run = bool(settings_of(run)) and not (run / "results.json").is_file()
+    if not unfinished_run:
+        check_free(run)
     photos = run.with_name(f"{run.name}-photos")
     if photos.exists():
         progress.note(f"Using the photos that are in {photos}")
@@ -189,7 +192,7 @@ def demo(  # noqa: PLR0913  as for `fit`
         progress.note(f"Drew {photos_per_class} photos of each class into {photos}")
     if backbone == choice.BUILT_IN:
         progress.note(f"Backbone: {backbone}, which is built in. {choice.for_the_default()}")
-    limits: dict[str, Any] = {"budget": budget, "search_time": search_time}
+    limits: dict[str, Any] = {"budget": budget, "search_time": search_time, "resume": unfinished_run}
     return fit(photos, run, recipes=recipes, backbone=backbone, seed=seed, progress=progress, **limits)
 
 

@@ -16,6 +16,7 @@ Of each it is counted how it ended (done; one line and status 2; anything else),
 
 import argparse
 import csv
+import ctypes
 import hashlib
 import json
 import os
@@ -37,7 +38,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from ladder_set import draw_shapes
 
-NOBODY: Final = 65534
+# Linux' numbers of what lets root write where it may not: CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER.
+_MIGHTY: Final = (1, 2, 3)
+_CAPABILITIES: Final = 0x20080522  # version 3 of the call
 RESUMED: Final = "--resume"
 LADDER: Final = ("--image-size", "32", "--epochs", "2", "--trials", "2", "--search-time", "10m", "--backbone", "pocket")
 _PEEK: Final = os.WEXITED | os.WNOHANG | os.WNOWAIT
@@ -78,7 +81,6 @@ class Row:
     ended: Counter[str] = field(default_factory=Counter)
     resumed: int = 0
     equal: int = 0
-    kept: int = 0
     lines: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
@@ -103,7 +105,7 @@ def started(
     log: Path,
     temporary: Path | None = None,
     most_bytes: int | None = None,
-    user: int | None = None,
+    as_anyone: bool = False,
     store: Path | None = None,
 ) -> int:
     """Run a command in a process of its own, whose libraries are loaded already; give its number."""
@@ -121,10 +123,8 @@ def started(
             os.environ["TMPDIR"] = str(temporary)
         if most_bytes is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, resource.RLIM_INFINITY))
-        if user is not None:
-            os.setgid(user)
-            os.setuid(user)
-            os.environ["HOME"] = str(log.parent)
+        if as_anyone:
+            heed_permissions()
         status = _command(words)
     except BaseException:
         traceback.print_exc()
@@ -133,6 +133,19 @@ def started(
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(status)
+
+
+def heed_permissions() -> None:
+    """Take from this process, which is root's, what lets it write without permission."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITIES, 0)
+    held = (ctypes.c_uint32 * 6)()
+    libc.capget(header, held)
+    for number in _MIGHTY:
+        held[0] &= ~(1 << number)  # effective
+        held[1] &= ~(1 << number)  # permitted
+    if libc.capset(header, held):
+        raise OSError(ctypes.get_errno(), "capset")
 
 
 def _command(words: Sequence[str]) -> int:
@@ -204,19 +217,11 @@ def used(point: Path) -> int:
     return (told.f_blocks - told.f_bfree) * told.f_frsize
 
 
-def weights_of(folder: Path) -> Path:
-    """A file of weights, made by another process: the libraries of this one must not have begun to compute."""
-    script = "import sys, pathlib, ladder_set; ladder_set.random_weights(pathlib.Path(sys.argv[1]))"
-    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    subprocess.run([sys.executable, "-c", script, str(folder)], check=True, env=paths)
-    return folder / "random.weights.h5"
-
-
 class Trials:
     """All that is tried, and what came of it."""
 
-    def __init__(self, place: Place, seed: int, *, loud: bool) -> None:
-        self.place, self.loud = place, loud
+    def __init__(self, place: Place, seed: int, *, weights: Path | None, loud: bool) -> None:
+        self.place, self.weights, self.loud = place, weights, loud
         self.chance = random.Random(seed)
         self.rows: dict[str, Row] = {}
         self.log = place.folder / "log"
@@ -354,8 +359,7 @@ class Trials:
                     folder.chmod(0o777)
             changed.clear()
 
-        os.chmod(self.place.folder, 0o777)
-        self.at_a_moment("fit, permission taken away", n, act, mend, user=NOBODY)
+        self.at_a_moment("fit, permission taken away", n, act, mend, as_anyone=True)
 
     def removed(self, n: int) -> None:
         def act_run() -> bool:
@@ -374,15 +378,17 @@ class Trials:
         photo = next(self.place.photos.rglob("*.png"))
         mount, model = self.place.mount, self.plain / "model.onnx"
         commands: dict[str, list[str]] = {
-            "predict": ["predict", str(model), str(self.place.photos), "--out", f"{mount}/answers.csv"],
+            "predict": ["predict", str(model), *[str(self.place.photos)] * 8, "--out", f"{mount}/answers.csv"],
             "evaluate": ["evaluate", str(model), str(self.place.photos), "--out", f"{mount}/field"],
             "explain": ["explain", str(self.plain), str(photo), "--out", f"{mount}/looks"],
             "export": ["export", str(self.plain), "--format", "onnx,openvino", "--out", f"{mount}/forms"],
             "audit": ["audit", str(self.place.photos), "--out", f"{mount}/audit"],
-            "weights add": ["weights", "add", str(weights_of(self.place.folder))],
+            "weights add": ["weights", "add", str(self.weights)],
             "demo": ["demo", "--out", f"{mount}/demo", "--recipes", "majority", "--photos-per-class", "8"],
             "report": ["report", f"{mount}/run"],
         }
+        if self.weights is None:
+            del commands["weights add"]
         for name, words in commands.items():
             self._one_other(name, words, n)
         unmounted(mount)
@@ -446,6 +452,7 @@ def main() -> None:
     parser.add_argument("--others", type=int, default=10, help="stepped sizes of each other command")
     parser.add_argument("--ways", default="full,run,cache,temporary,file,read-only,permission,removed,others")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--weights", type=Path, help="a file that `weights add` takes; without it that is left out")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--quick", action="store_true", help="leave the explanations out, which take most of the time")
     parser.add_argument("--loud", action="store_true")
@@ -459,7 +466,7 @@ def main() -> None:
     if told.quick:
         vars(pipeline)["leave_explanations"] = lambda *_: {}
     told.work.mkdir(parents=True, exist_ok=True)
-    trials = Trials(Place(told.work, told.recipes), told.seed, loud=told.loud)
+    trials = Trials(Place(told.work, told.recipes), told.seed, weights=told.weights, loud=told.loud)
     sys.stderr.write(f"A run takes {trials.seconds:.1f} s and {trials.bytes + trials.bytes_of_cache:,} bytes\n")
     ways: dict[str, Callable[[], None]] = {
         "full": lambda: trials.full(told.each),
