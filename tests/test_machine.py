@@ -30,7 +30,7 @@ def test_a_container_has_as_many_as_it_is_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str | None, cores: int
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
-    monkeypatch.setattr(machine, "_CPU_LIMIT", tmp_path / "cpu.max")
+    monkeypatch.setattr(machine, "_CONTROL", tmp_path)
     if limit:
         (tmp_path / "cpu.max").write_text(limit + "\n")
     assert usable_cores() == cores

@@ -3,32 +3,40 @@
 import math
 import os
 import platform
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 MOST_STREAMS: Final = 16  # each holds the activations of a batch
 _CPUINFO: Final = Path("/proc/cpuinfo")
-_CPU_LIMIT: Final = Path("/sys/fs/cgroup/cpu.max")
+_CONTROL: Final = Path("/sys/fs/cgroup")  # where Linux tells what a container may use
 # As Linux names them: of AVX-512, and of AVX2.
 _VNNI: Final = frozenset({"avx512_vnni", "avx_vnni"})
 
 
 def usable_cores() -> int:
     """How many cores this process may use, in a container as many as it is given; those of the machine may be more."""
-    seen = (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()) or 1
-    return min(seen, _given() or seen)
+    seen, share = seen_cores(), allowed_cores()
+    return seen if share is None else min(seen, max(1, math.ceil(share)))
 
 
-def _given() -> int | None:
-    """How many cores' time this container gets, rounded up; None where there is no limit, or none is told.
+def seen_cores() -> int:
+    """How many cores this process may run on, whatever share of their time it is given."""
+    return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()) or 1
 
-    The file of version 2 of the control groups: "microseconds of each period", or "max" for no limit.
+
+def allowed_cores() -> float | None:
+    """How many cores' time a container may use; None where there is no limit, or none that is told.
+
+    By the control groups of Linux, version 2 and version 1: microseconds of each period.
     """
-    try:
-        share, period = _CPU_LIMIT.read_text(encoding="ascii").split()
-        return max(1, math.ceil(int(share) / int(period)))
-    except (OSError, ValueError, ZeroDivisionError):
-        return None
+    with suppress(OSError, ValueError, ZeroDivisionError):
+        quota, period = (_CONTROL / "cpu.max").read_text().split()
+        return None if quota == "max" else int(quota) / int(period)
+    with suppress(OSError, ValueError, ZeroDivisionError):
+        quota, period = ((_CONTROL / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        return int(quota) / int(period) if int(quota) > 0 else None
+    return None
 
 
 def streams_and_threads(cores: int) -> tuple[int, int]:

@@ -77,39 +77,41 @@ def sweep(folder: Path) -> list[Path]:
     Returns:
         What was removed or put back. What cannot be removed stays: the next start tries again.
     """
+    return [path for path in left_behind(folder) if _clear(path)]
+
+
+def left_behind(folder: Path) -> list[Path]:
+    """What `sweep` would remove or put back; what a living process writes is not among it."""
     found: list[Path] = []
     for place, folders, files in os.walk(folder):
-        for name in list(folders):
-            if _TEMPORARY.match(name) or _OLD.match(name):
-                folders.remove(name)
-                found += _cleared(Path(place) / name)
-        for name in files:
-            if _TEMPORARY.match(name):
-                found += _cleared(Path(place) / name)
+        aside = [name for name in folders if _OLD.match(name)]
+        temporary = [name for name in (*folders, *files) if _TEMPORARY.match(name)]
+        folders[:] = [name for name in folders if name not in {*aside, *temporary}]
+        found += [Path(place) / name for name in aside]
+        found += [path for path in (Path(place) / name for name in temporary) if _is_abandoned(path)]
     return found
 
 
-def _cleared(path: Path) -> list[Path]:
+def _clear(path: Path) -> bool:
     told = _OLD.match(path.name)
     try:
         if told and not path.with_name(told["name"]).exists():
             path.replace(path.with_name(told["name"]))
-        elif told:
-            shutil.rmtree(path)
-        elif not _is_abandoned(path):
-            return []
         elif path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()
     except OSError:
-        return []
-    return [path]
+        return False
+    return True
 
 
 def _is_abandoned(path: Path) -> bool:
-    state = _FREE if path.is_symlink() else _state(path)
-    return state == _FREE or (state == _UNKNOWN and time.time() - path.lstat().st_mtime > _DAY)
+    try:
+        state = _FREE if path.is_symlink() else _state(path)
+        return state == _FREE or (state == _UNKNOWN and time.time() - path.lstat().st_mtime > _DAY)
+    except OSError:  # it is gone, or not ours to open
+        return False
 
 
 def _state(path: Path) -> str:

@@ -99,6 +99,7 @@ sys.path[:0] = [{here!r}, {tests!r}]
 from hostile_files import HOSTILE
 from tellapart.deploy.runtime import Model
 from tellapart.errors import ModelFileError
+from tellapart.memory import peak_mb  # not ru_maxrss: that of a new process begins with its parent's
 told = {{}}
 for name, make in HOSTILE.items():
     try:
@@ -108,8 +109,7 @@ for name, make in HOSTILE.items():
         told[name] = str(problem)
     except BaseException as problem:
         told[name] = f"raised {{type(problem).__name__}}: {{problem}}"
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-print(json.dumps({{"told": told, "peak": peak}}))
+print(json.dumps({{"told": told, "peak": peak_mb()}}))
 """
 
 

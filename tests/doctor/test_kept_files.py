@@ -15,15 +15,16 @@ from tellapart.doctor.kept_files import (
     check_records,
     check_weights,
     fault_of_folder,
-    leftovers,
 )
 from tellapart.files import write_bytes, write_json
 from tellapart.models.machine_record import keep
 from tellapart.photos.batches import write_rows
+from tellapart.temporaries import left_behind, temporary_file
 from tellapart.weights.pins import find_pin
 from tellapart.weights.store import keras_cache, weight_store
 
 FILE = find_pin("mobilenet_v2").file
+DAY = 86_400
 
 
 @pytest.fixture(autouse=True)
@@ -101,19 +102,19 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
     assert fault_of_folder(tmp_path).startswith("cannot be written: permission denied")
 
 
-def test_what_a_killed_run_left_goes_when_it_is_old(scope: Scope) -> None:
-    old = age_in(scope, ".a.npy.abc.tmp.npy")
-    folder = scope.cache / "pixels" / ".run.abc.tmp"
+def test_what_a_killed_run_left_goes_and_what_a_living_one_writes_stays(scope: Scope) -> None:
+    old = age_in(scope, ".a.npy.abcd1234.tmp.npy")
+    folder = scope.cache / "pixels" / ".run.abcd1234.tmp"
     folder.mkdir()
     (folder / "file").write_bytes(b"1")
-    age(folder)
-    young = scope.cache / "pixels" / ".b.npy.def.tmp.npy"
-    young.write_bytes(b"1")
-    assert leftovers(scope.cache) == sorted([old, folder])
-    finding = only(check_leftovers, scope)
-    assert finding.repair is not None
-    assert finding.repair().startswith("removed 2 files")
-    assert young.is_file()
+    age(folder, 2 * DAY)
+    with temporary_file(scope.cache / "pixels" / "b.npy") as written:
+        age(written)
+        assert sorted(left_behind(scope.cache)) == sorted([old, folder])
+        finding = only(check_leftovers, scope)
+        assert finding.repair is not None
+        assert finding.repair().startswith("removed 2 files")
+        assert written.is_file()
     assert not folder.exists()
     assert not list(check_leftovers(scope))
 
@@ -121,7 +122,7 @@ def test_what_a_killed_run_left_goes_when_it_is_old(scope: Scope) -> None:
 def age_in(scope: Scope, name: str) -> Path:
     path = scope.cache / "pixels" / name
     path.write_bytes(b"1")
-    return age(path)
+    return age(path, 2 * DAY)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a process that ends itself with SIGKILL")
@@ -137,7 +138,7 @@ with whole_folder(pathlib.Path({str(tmp_path / "folder")!r})):
 """
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
     left = [age(path) for path in tmp_path.iterdir()]
-    assert leftovers(tmp_path) == sorted(left)
+    assert sorted(left_behind(tmp_path)) == sorted(left)
     assert len(left) == 2
 
 

@@ -60,9 +60,9 @@ def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
 
 def test_what_a_killed_run_left(tmp_path: Path) -> None:
     claim(tmp_path, {"seed": 0}, resume=False)
-    left = tmp_path / ".model.onnx.abc.tmp.onnx"
+    left = tmp_path / ".model.onnx.abcd1234.tmp.onnx"
     left.write_bytes(b"")
-    os.utime(left, (time.time() - 9999,) * 2)
+    os.utime(left, (time.time() - 99999,) * 2)
     assert found(tmp_path)[0] == ("warn", "1 unfinished files of a run that was ended")
 
 

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 from scopes import only, scope_of, states
 
+from tellapart import machine
 from tellapart.doctor import resources
 from tellapart.doctor.resources import (
-    allowed_cores,
     check_current_folder,
     check_disk,
     check_load,
@@ -24,9 +24,10 @@ def healthy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     control = tmp_path / "cgroup"
     control.mkdir()
     (tmp_path / "meminfo").write_text("MemTotal: 9000000 kB\nMemAvailable: 8000000 kB\n")
-    monkeypatch.setattr(resources, "_CONTROL", control)
+    for module in (resources, machine):
+        monkeypatch.setattr(module, "_CONTROL", control)
     monkeypatch.setattr(resources, "_MEMORY", tmp_path / "meminfo")
-    monkeypatch.setattr(resources, "usable_cores", lambda: 4)
+    monkeypatch.setattr(resources, "seen_cores", lambda: 4)
     for variable in resources._THREADS:
         monkeypatch.delenv(variable, raising=False)
     return control
@@ -63,7 +64,7 @@ def test_the_share_of_a_container(healthy: Path, tmp_path: Path, files: dict[str
     for name, content in files.items():
         (healthy / name).parent.mkdir(exist_ok=True)
         (healthy / name).write_text(content)
-    assert allowed_cores() == share
+    assert machine.allowed_cores() == share
     assert only(check_threads, scope_of(tmp_path)).state == ("ok" if share is None else "warn")
 
 

@@ -28,7 +28,7 @@ from typing import Final
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
-from wholeness import differences, orphans, unreadable  # noqa: E402
+from wholeness import choices, differences, orphans, unreadable  # noqa: E402
 
 from ladder_set import draw_shapes  # noqa: E402
 
@@ -67,6 +67,7 @@ class Tally:
     failed: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
+    chosen_otherwise: int = 0  # rounds in which seconds decided for another of the recipes that cannot be told apart
     epochs: int = 0
     again: int = 0
     longest_again: float = 0.0
@@ -180,6 +181,7 @@ def kill_often(
         tally.rounds += 1
         tally.left += [f"round {tally.rounds}: {name}" for name in orphans(place.run, place.cache)]
         tally.differing += [f"round {tally.rounds}: {line}" for line in differences(whole.run, place.run)]
+        tally.chosen_otherwise += len(set(choices(whole.run, place.run))) > 1
         count_epochs(place, tally)
         if not tally.differing:
             shutil.rmtree(place.folder)

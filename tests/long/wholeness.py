@@ -15,6 +15,8 @@ import numpy as np
 from PIL import Image
 
 TEMPORARY = re.compile(r"^\..*(\.tmp(\..*)?|\.old)$")
+# What follows from the choice. Between recipes that cannot be told apart seconds decide, which no run promises.
+_OF_THE_CHOSEN = ("figures/", "explanations/", "exports/", "model.onnx", "report.html", "MODEL_CARD.md")
 # Keras writes the date into its files, so that their digests differ too, and addresses in memory as numbers of objects.
 _TIMES = {"seconds", "waiting", "peak_rss_mb", "forecast", "shared_object_id", "model.keras"}
 
@@ -47,15 +49,37 @@ def orphans(*folders: Path) -> list[str]:
     ]
 
 
+def choices(*runs: Path) -> list[str]:
+    """The recipe that each run chose."""
+    return [_json(run / "results.json")["best"]["recipe"] for run in runs]
+
+
 def differences(one: Path, other: Path) -> list[str]:
-    """What two run folders do not have in common, times aside."""
+    """What two run folders do not have in common, times aside, and what follows from times."""
     names = [{path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()} for run in (one, other)]
-    found = [f"only in one of them: {name}" for name in sorted(names[0] ^ names[1])]
+    left_out: tuple[str, ...] = ()
+    found = []
+    if len(set(choices(one, other))) > 1:
+        left_out = (*_OF_THE_CHOSEN, "results.json")
+        if not _chosen_by_seconds(one) and not _chosen_by_seconds(other):
+            found.append(f"chosen otherwise: {choices(one, other)}")
+        if _scores(one) != _scores(other):
+            found.append("differs: the scores in results.json")
+    found += [f"only in one of them: {name}" for name in sorted(names[0] ^ names[1]) if not name.startswith(left_out)]
     for name in sorted(names[0] & names[1]):
-        told = _TELLING.get(Path(name).suffix)
+        told = None if name.startswith(left_out) else _TELLING.get(Path(name).suffix)
         if told and told(one / name) != told(other / name):
             found.append(f"differs: {name}")
     return found
+
+
+def _chosen_by_seconds(run: Path) -> bool:
+    why = str(_json(run / "results.json")["best"]["why"])
+    return "the cheapest of those is chosen" in why or "comes earlier on the ladder" in why
+
+
+def _scores(run: Path) -> Any:
+    return _json(run / "results.json")["recipes"]
 
 
 def _without_times(told: Any) -> Any:

@@ -10,10 +10,8 @@ from typing import Final
 
 from tellapart.doctor.finding import Finding, Scope
 from tellapart.doctor.imports import answer_of
+from tellapart.models.backend import BACKENDS, VARIABLE, extra_of, installed_backends
 
-BACKENDS: Final = ("tensorflow", "torch", "jax")  # in the order in which they are taken; `models.backend` loads them
-_EXTRAS: Final = {"tensorflow": "train", "torch": "torch", "jax": "jax"}
-_VARIABLE: Final = "KERAS_BACKEND"
 _CARDS: Final = {Path("/dev/nvidiactl"): "NVIDIA", Path("/dev/kfd"): "AMD"}
 _PROVIDERS: Final = "import onnxruntime, json; print(json.dumps(onnxruntime.get_available_providers()))"
 _GPU: Final = {
@@ -26,25 +24,20 @@ _GPU: Final = {
 def check_backend(scope: Scope) -> Iterator[Finding]:  # noqa: ARG001  a check's shape
     """What Keras trains with: as `KERAS_BACKEND` says, else the first that is installed."""
     installed = installed_backends()
-    asked = os.environ.get(_VARIABLE)
+    asked = os.environ.get(VARIABLE)
     if asked is not None and asked not in BACKENDS:
-        found = f"{_VARIABLE} is '{asked}'; accepted are {', '.join(BACKENDS)}"
-        yield Finding("wrong", "training backend", found, f"unset {_VARIABLE}")
+        found = f"{VARIABLE} is '{asked}'; accepted are {', '.join(BACKENDS)}"
+        yield Finding("wrong", "training backend", found, f"unset {VARIABLE}")
     elif asked is not None and asked not in installed:
-        found = f"{_VARIABLE} is '{asked}', which is not installed"
-        yield Finding("wrong", "training backend", found, f'pip install "tellapart[{_EXTRAS[asked]}]"')
+        found = f"{VARIABLE} is '{asked}', which is not installed"
+        yield Finding("wrong", "training backend", found, f'pip install "tellapart[{extra_of(asked)}]"')
     elif not installed or find_spec("keras") is None:
         found = "none: photos are told apart and served; only `majority` and `linear` are trained"
         yield Finding("absent", "training backend", found, 'pip install "tellapart[train]"')
     else:
-        why = f"{_VARIABLE} says so" if asked else "the first that is installed"
+        why = f"{VARIABLE} says so" if asked else "the first that is installed"
         yield Finding("ok", "training backend", f"{asked or installed[0]}: {why}; installed: {', '.join(installed)}")
     yield from _by_file(asked, installed)
-
-
-def installed_backends() -> list[str]:
-    """Those whose module is there, in the order in which they are taken."""
-    return [name for name in BACKENDS if find_spec(name) is not None]
 
 
 def _by_file(asked: str | None, installed: list[str]) -> Iterator[Finding]:
@@ -59,8 +52,8 @@ def _by_file(asked: str | None, installed: list[str]) -> Iterator[Finding]:
         yield Finding("warn", "keras.json", f"{file} cannot be read as JSON", f"rm {file}")
         return
     if named in BACKENDS and installed and named != (asked or installed[0]):
-        found = f"{file} says {named}, Tellapart takes {asked or installed[0]}: it goes by {_VARIABLE}"
-        yield Finding("warn", "keras.json", found, f"export {_VARIABLE}={named}")
+        found = f"{file} says {named}, Tellapart takes {asked or installed[0]}: it goes by {VARIABLE}"
+        yield Finding("warn", "keras.json", found, f"export {VARIABLE}={named}")
 
 
 def check_onnx_runtime(scope: Scope) -> Iterator[Finding]:  # noqa: ARG001  a check's shape
@@ -80,7 +73,7 @@ def check_graphics(scope: Scope) -> Iterator[Finding]:
     """A graphics card is of use to training alone; where there is one, does the backend see it?"""
     card = _card()
     installed = installed_backends()
-    backend = os.environ.get(_VARIABLE) or next(iter(installed), "")
+    backend = os.environ.get(VARIABLE) or next(iter(installed), "")
     if not card:
         yield Finding("ok", "graphics card", "none is seen: training runs on the processor")
     elif backend not in installed:

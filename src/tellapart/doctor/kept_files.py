@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,12 +10,12 @@ from typing import Final
 
 from tellapart.doctor.finding import Finding, Scope
 from tellapart.doctor.wholeness import fault_of
+from tellapart.temporaries import left_behind, sweep
 
 MEND: Final = "tellapart doctor --mend"
 # Folders of the cache that hold nothing but what is computed again where it is missing.
 _OURS: Final = ("features", "onnx", "pixels", "activations")
 _RECORDS: Final = ("machine.json", "times.json")
-_LEFT_AFTER: Final = 3600.0  # seconds: a file that is being written is younger
 _AT_A_GLANCE: Final = 256 << 20  # bytes of weights whose digests are taken without being asked for
 _LARGE: Final = 20 << 30  # bytes of a cache
 
@@ -95,24 +94,11 @@ def check_cache(scope: Scope) -> Iterator[Finding]:
 
 def check_leftovers(scope: Scope) -> Iterator[Finding]:
     """No temporary file of a run that was killed takes room."""
-    left = leftovers(scope.cache)
+    left = left_behind(scope.cache)
     if left:
         size = sum(_size(path) for path in left)
         told = f"{len(left)} unfinished files of runs that were ended, {_megabytes(size)}, in {scope.cache}"
-        yield Finding("warn", "left behind", told, MEND, _removing(left))
-
-
-def leftovers(folder: Path) -> list[Path]:
-    """What `files.whole_file` and `whole_folder` leave where a run is killed, old enough to be nobody's any more."""
-    oldest = time.time() - _LEFT_AFTER
-    found = []
-    for place, folders, names in os.walk(folder):
-        for name in [*folders, *names]:
-            path = Path(place) / name
-            if name.startswith(".") and ".tmp" in name and _modified(path) < oldest:
-                found.append(path)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-    return sorted(found)
+        yield Finding("warn", "left behind", told, MEND, lambda: _removed(len(sweep(scope.cache))))
 
 
 def check_records(scope: Scope) -> Iterator[Finding]:
@@ -162,21 +148,19 @@ def _removing(paths: Sequence[Path]) -> Callable[[], str]:
                 else:
                     path.unlink()
                 removed += 1
-        return f"removed {removed} files, which are made again where they are needed"
+        return _removed(removed)
 
     return repair
+
+
+def _removed(n: int) -> str:
+    return f"removed {n} files, which are made again where they are needed"
 
 
 def _size(path: Path) -> int:
     with suppress(OSError):
         return path.lstat().st_size
     return 0
-
-
-def _modified(path: Path) -> float:
-    with suppress(OSError):
-        return path.lstat().st_mtime
-    return time.time()
 
 
 def _megabytes(size: float) -> str:

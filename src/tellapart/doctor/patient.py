@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tellapart.doctor.finding import Finding
-from tellapart.doctor.kept_files import leftovers
 from tellapart.errors import RunFolderError, TellapartError
 from tellapart.files import read_json
+from tellapart.temporaries import left_behind
 
 
 def look_at(path: Path) -> Iterator[Finding]:
@@ -24,7 +24,7 @@ def look_at(path: Path) -> Iterator[Finding]:
 
 
 def _of_run(run: Path) -> Iterator[Finding]:
-    left = leftovers(run)
+    left = left_behind(run)
     if left:
         told = f"{len(left)} unfinished files of a run that was ended"
         yield Finding("warn", str(run), told, f"tellapart fit PHOTOS --out {run} --resume")

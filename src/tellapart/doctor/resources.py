@@ -10,7 +10,7 @@ from typing import Final
 
 from tellapart.doctor.finding import Finding, Scope
 from tellapart.doctor.kept_files import fault_of_folder
-from tellapart.machine import usable_cores
+from tellapart.machine import allowed_cores, seen_cores
 
 _THREADS: Final = (
     "OMP_NUM_THREADS",
@@ -27,7 +27,7 @@ _BUSY: Final = 2.0  # processes that wait for each core
 
 def check_threads(scope: Scope) -> Iterator[Finding]:  # noqa: ARG001  a check's shape
     """No library is told to use more threads than there are cores, and a container's share is known."""
-    cores, fine = usable_cores(), True
+    cores, fine = seen_cores(), True
     for variable in _THREADS:
         told = os.environ.get(variable, "").strip()
         if told and not _is_count(told, cores):
@@ -49,17 +49,6 @@ def check_threads(scope: Scope) -> Iterator[Finding]:  # noqa: ARG001  a check's
 def _is_count(text: str, most: int) -> bool:
     # OMP_NUM_THREADS may name a number for each level, and 0 leaves it to TensorFlow.
     return all(part.strip().isdecimal() and int(part) <= most for part in text.split(","))
-
-
-def allowed_cores() -> float | None:
-    """How many cores' time a container may use; None where there is no limit, or none that is told."""
-    with suppress(OSError, ValueError, ZeroDivisionError):
-        quota, period = (_CONTROL / "cpu.max").read_text().split()
-        return None if quota == "max" else int(quota) / int(period)
-    with suppress(OSError, ValueError, ZeroDivisionError):
-        quota, period = ((_CONTROL / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
-        return int(quota) / int(period) if int(quota) > 0 else None
-    return None
 
 
 def check_load(scope: Scope) -> Iterator[Finding]:  # noqa: ARG001  a check's shape

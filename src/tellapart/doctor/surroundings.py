@@ -15,7 +15,6 @@ from tellapart.version import MADE
 
 _DAY: Final = 86_400.0  # seconds
 _STATUS: Final = Path("/proc/self/status")
-_MIRROR: Final = "TELLAPART_MIRROR"
 
 
 def check_clock(scope: Scope) -> Iterator[Finding]:
@@ -102,16 +101,17 @@ def _umask() -> int | None:
 def check_network(scope: Scope) -> Iterator[Finding]:  # noqa: ARG001  a check's shape
     """How weights would be fetched; no network is tried."""
     from tellapart.weights.offline import VARIABLE, offline
+    from tellapart.weights.store import MIRROR
 
     told = os.environ.get(VARIABLE)
-    mirror = os.environ.get(_MIRROR)
+    mirror = os.environ.get(MIRROR)
     if told not in {None, "", "0", "1"}:
         found = f"{VARIABLE} is '{told}', which forbids nothing: 1 does"
         yield Finding("wrong", "network", found, f"export {VARIABLE}=1")
     elif offline():
         yield Finding("ok", "network", f"forbidden by {VARIABLE}; weights come by tellapart weights add FILE")
     elif mirror and not mirror.startswith(("https://", "http://", "file://")):
-        yield Finding("wrong", "network", f"{_MIRROR} is '{mirror}', which is no address", f"unset {_MIRROR}")
+        yield Finding("wrong", "network", f"{MIRROR} is '{mirror}', which is no address", f"unset {MIRROR}")
     else:
         way = f"from {mirror}" if mirror else "from where they were published"
         yield Finding("ok", "network", f"not tried; weights would be fetched {way}, and nothing else")

@@ -14,11 +14,22 @@ from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Final
 
 from tellapart.errors import MissingExtraError, OptionError
 
-_MODULES = {"tensorflow": "tensorflow", "torch": "torch", "jax": "jax"}
+VARIABLE: Final = "KERAS_BACKEND"
+BACKENDS: Final = ("tensorflow", "torch", "jax")  # by the names of their modules, in the order in which they are taken
+
+
+def installed_backends() -> list[str]:
+    """Those that are installed, in the order in which they are taken."""
+    return [name for name in BACKENDS if find_spec(name) is not None]
+
+
+def extra_of(backend: str) -> str:
+    """The extra of Tellapart that installs a backend."""
+    return "train" if backend == "tensorflow" else backend
 
 
 def check_backend() -> None:
@@ -28,15 +39,14 @@ def check_backend() -> None:
         OptionError: `KERAS_BACKEND` names none.
         MissingExtraError: What it names, or Keras itself, is not installed.
     """
-    asked = os.environ.get("KERAS_BACKEND")
-    if asked is not None and asked not in _MODULES:
-        raise OptionError(f"KERAS_BACKEND is '{asked}'. Accepted: {', '.join(_MODULES)}.")
-    if asked is not None and find_spec(_MODULES[asked]) is None:
-        raise MissingExtraError(f"KERAS_BACKEND is '{asked}', but {asked}", "train" if asked == "tensorflow" else asked)
-    installed = [name for name, module in _MODULES.items() if find_spec(module) is not None]
+    asked, installed = os.environ.get(VARIABLE), installed_backends()
+    if asked is not None and asked not in BACKENDS:
+        raise OptionError(f"{VARIABLE} is '{asked}'. Accepted: {', '.join(BACKENDS)}.")
+    if asked is not None and asked not in installed:
+        raise MissingExtraError(f"{VARIABLE} is '{asked}', but {asked}", extra_of(asked))
     if not installed or find_spec("keras") is None:
         raise MissingExtraError("What training needs (Keras with TensorFlow, PyTorch or JAX)", "train")
-    os.environ.setdefault("KERAS_BACKEND", installed[0])
+    os.environ.setdefault(VARIABLE, installed[0])
     # TensorFlow and its compiler log start-up chatter to the terminal otherwise.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -89,4 +99,13 @@ def uses_accelerator() -> bool:
     return bool(import_module("jax").default_backend() != "cpu")
 
 
-__all__ = ["check_backend", "is_loaded", "keras", "uses_accelerator"]
+__all__ = [
+    "BACKENDS",
+    "VARIABLE",
+    "check_backend",
+    "extra_of",
+    "installed_backends",
+    "is_loaded",
+    "keras",
+    "uses_accelerator",
+]

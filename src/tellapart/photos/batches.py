@@ -20,7 +20,7 @@ from tellapart.progress import Progress, track
 # Photos that are decoded before they are asked for: enough for the batches of every stream, few enough for memory.
 _AHEAD: Final = 64
 # Counts up where the same file gives other pixels, so that what is kept of it is made anew.
-DECODER: Final = "decoder 2"
+DECODER: Final = "decoder 3"
 
 Fetch = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 

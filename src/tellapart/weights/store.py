@@ -23,6 +23,7 @@ from tellapart.weights.pins import Pin, find_pin, pins
 from tellapart.weights.recognition import recognise
 
 Where = Literal["built in", "store", "Keras cache", "-"]
+MIRROR: Final = "TELLAPART_MIRROR"
 SET_ASIDE: Final = "set-aside"
 LOCKS: Final = ".locks"
 
@@ -265,7 +266,7 @@ def _download(pin: Pin, progress: Progress, patience: Patience | None) -> Path:
 
 def _address(pin: Pin) -> str:
     """Where a file is fetched: at its own address, or by its name from `TELLAPART_MIRROR`."""
-    mirror = os.environ.get("TELLAPART_MIRROR")
+    mirror = os.environ.get(MIRROR)
     return f"{mirror.rstrip('/')}/{quote(pin.file)}" if mirror else pin.address
 
 
