@@ -17,8 +17,9 @@ from PIL import Image
 TEMPORARY = re.compile(r"^\..*(\.tmp(\..*)?|\.old)$")
 # What follows from the choice. Between recipes that cannot be told apart seconds decide, which no run promises.
 _OF_THE_CHOSEN = ("figures/", "explanations/", "exports/", "model.onnx", "report.html", "MODEL_CARD.md")
-# Keras writes the date into its files, so that their digests differ too, and addresses in memory as numbers of objects.
-_TIMES = {"seconds", "waiting", "peak_rss_mb", "forecast", "shared_object_id", "model.keras"}
+# Why a recipe was chosen may name seconds. Keras writes the date into its files, so that their digests differ too, and
+# addresses in memory as numbers of objects.
+_TIMES = {"seconds", "waiting", "peak_rss_mb", "forecast", "why", "shared_object_id", "model.keras"}
 
 
 def unreadable(folder: Path, seen: dict[Path, tuple[int, int]]) -> list[str]:
@@ -74,7 +75,7 @@ def differences(one: Path, other: Path) -> list[str]:
 
 
 def _chosen_by_seconds(run: Path) -> bool:
-    why = str(_json(run / "results.json")["best"]["why"])
+    why = json.loads((run / "results.json").read_text(encoding="utf-8"))["best"]["why"]
     return "the cheapest of those is chosen" in why or "comes earlier on the ladder" in why
 
 
