@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from drawn_model import drawn_model
+from drawn_model import drawn_model, drawn_network, drawn_passport
 from drawn_model import pictures as drawn_pictures
 from onnx import TensorProto, helper, numpy_helper
 from tiny_model import CLASSES, Handed, doubting_model, tiny_model, with_network, with_passport
 
 from photo_maker import noise, save
-from tellapart.deploy import runtime
+from tellapart.deploy import names, runtime
 from tellapart.deploy.doubts import NONE, UNSURE
 from tellapart.deploy.runtime import Answer, Model, load
-from tellapart.deploy.seal import KEY
+from tellapart.deploy.seal import KEY, sealed
 from tellapart.errors import ModelFileError, OptionError, PhotosError
 from tellapart.models.forward import BATCH, Forward
 from tellapart.models.scratch import predict
@@ -312,6 +312,18 @@ def test_a_heat_map_is_part_of_the_answer_where_it_is_asked_for() -> None:
         assert answer.probabilities == pytest.approx(without.probabilities, abs=1e-6)
     (cold, *_) = Model(drawn_model(heat=False), "m").answer_pixels(some, heat=True)
     assert cold.heat is None
+
+
+def test_a_heat_map_that_is_right_for_one_photo_alone_is_refused() -> None:
+    network = onnx.load_from_string(drawn_network())
+    last = next(node for node in network.graph.node if names.HEAT in node.output)
+    last.output[:] = ["any number"]
+    network.graph.initializer.append(numpy_helper.from_array(np.array([1, 8, 8]), "one"))
+    network.graph.node.append(helper.make_node("Reshape", ["any number", "one"], [names.HEAT]))
+    model = Model(sealed(network.SerializeToString(), drawn_passport(drawn_network(heat=False))), "m")
+    assert model.answer_pixels(drawn_pictures(1), heat=True)[0].heat is not None
+    with pytest.raises(ModelFileError, match="m is not a model that can be run"):
+        model.answer_pixels(drawn_pictures(2), heat=True)
 
 
 def test_pictures_beside_others_have_the_same_answers_to_the_bit() -> None:

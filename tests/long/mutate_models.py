@@ -144,6 +144,7 @@ def one_child(folder: Path, seed: int, files: int) -> tuple[list[dict[str, Any]]
     spec = json.dumps({"folder": str(folder), "seed": seed, "files": files})
     current, out = folder / "current.bin", folder / "said.jsonl"
     command = [sys.executable, __file__, "--child", spec]
+    current.unlink(missing_ok=True)  # the child before left it: a start that takes long would pass for stuck
     with out.open("w") as said, subprocess.Popen(command, stdout=said, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None:
             time.sleep(0.5)

@@ -148,8 +148,14 @@ class Model:
         Raises:
             ModelFileError: The heat map is wanted, and that part of the file is damaged or was altered.
         """
-        forward = self._forward_with_heat() if heat else self._forward_of_many() if beside else self._forward
-        return self._told(forward.named_outputs(pictures), threshold)
+        if not heat:
+            forward = self._forward_of_many() if beside else self._forward
+            return self._told(forward.named_outputs(pictures), threshold)
+        hot = self._forward_with_heat()
+        try:
+            return self._told(hot.named_outputs(pictures), threshold)
+        except Exception as problem:  # what draws it was proven on one photo alone, and may fail for other numbers
+            raise _not_run(self._source[1], problem) from problem
 
     def _told(self, outputs: Mapping[str, np.ndarray], threshold: float) -> list[Answer]:
         probabilities = outputs[PROBABILITIES]
