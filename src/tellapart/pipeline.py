@@ -23,6 +23,7 @@ from tellapart.models.choice import Choice
 from tellapart.models.recipes import Recipe, on_backbones
 from tellapart.models.task import Options
 from tellapart.more_photos import about_more_photos
+from tellapart.needs import tell_needs
 from tellapart.opening import check_backbones, check_settings, recipes_named, tell
 from tellapart.photos.audit import Audit, audit
 from tellapart.photos.audit_files import write_audit
@@ -138,7 +139,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
         claim(run, same if before else {**same, "why": backbones.why if backbones else None}, resume=resume, hold=hold)
         keep_table(run, corrections)
         _write_down(climb, audited, turns or parts)
-        tell(climb, audited, turns)
+        _tell(climb, audited, turns, chosen)
 
         given = settings | {"fast": fast, "recipes": wanted, "budget": budget, "search_time": search_time}
         given |= {"trials": trials, "corrections": _absolute(corrections), "track": track}
@@ -238,6 +239,12 @@ def _fixed(found: Photos, parts: Split | Folds, backbones: Choice | None) -> dic
         "split": parts.fingerprint,
         "corrections": found.corrections.sha256 if found.corrections else None,
     }
+
+
+def _tell(climb: Climb, audited: Audit, turns: Folds | None, recipes: Sequence[Recipe]) -> None:
+    """What can be told before anything is trained."""
+    tell(climb, audited, turns)
+    tell_needs(climb, recipes)
 
 
 def _write_down(climb: Climb, audited: Audit, parts: Split | Folds) -> None:

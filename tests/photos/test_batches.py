@@ -8,7 +8,7 @@ import pytest
 from photo_maker import class_folders
 from tellapart.errors import PhotosError, UnreadablePhotoError
 from tellapart.photos import batches as module
-from tellapart.photos.batches import Ahead, Batches, decoded, label_numbers, map_rows, pixels_of, rows_of, write_rows
+from tellapart.photos.batches import Ahead, Batches, decoded, label_numbers, pixels_of, rows_of
 from tellapart.photos.decode import decode
 from tellapart.photos.pixels import PixelSpec, to_pixels
 from tellapart.photos.scan import Photo, Photos, scan
@@ -170,14 +170,6 @@ def test_a_photo_that_has_gone_leaves_nothing_half_done(photos: Photos, tmp_path
     with pytest.raises(PhotosError, match="was readable before"):
         decoded(photos.root, photos.items, SPEC, cache=tmp_path / "cache", progress=Silent())
     assert not list((tmp_path / "cache" / "pixels").iterdir())
-
-
-def test_rows_survive_the_disk(tmp_path: Path) -> None:
-    rows = np.arange(12, dtype=np.float32).reshape(3, 4)
-    write_rows(tmp_path / "a.npy", iter(rows), (3, 4), np.float32)
-    assert (map_rows(tmp_path / "a.npy") == rows).all()
-    assert (np.load(tmp_path / "a.npy") == rows).all()
-    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
 
 
 def test_label_numbers_follow_the_classes(photos: Photos) -> None:

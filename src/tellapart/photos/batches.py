@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +10,8 @@ from typing import Final, Self
 
 import numpy as np
 
+from tellapart.cache import kept_rows
 from tellapart.errors import PhotosError, UnreadablePhotoError
-from tellapart.files import whole_file
 from tellapart.machine import usable_cores
 from tellapart.photos.pixels import PixelSpec, read_pixels
 from tellapart.photos.scan import Photo, digest_of
@@ -26,35 +26,18 @@ Fetch = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 def decoded(root: Path, photos: Sequence[Photo], spec: PixelSpec, *, cache: Path, progress: Progress) -> np.ndarray:
-    """The photos at a network's size, decoded once and kept in `cache/pixels`.
+    """The photos at a network's size, decoded once and kept in `cache/pixels`, or in memory where that cannot be.
 
     Returns:
         Shape (photos, size, size, 3), uint8, RGB, mapped from disk and read-only.
     """
     key = digest_of([f"{spec.size} {spec.geometry} {DECODER}", *(photo.content for photo in photos)])
     path = cache / "pixels" / f"{key}.npy"
-    if not path.exists():
-        title = f"Decoding at {spec.size} pixels"
-        pictures = track(pixels_of(root, photos, spec), title, len(photos), progress)
-        write_rows(path, pictures, (len(photos), spec.size, spec.size, 3), np.uint8)
-    return map_rows(path)
 
+    def pictures() -> Iterator[np.ndarray]:
+        return track(pixels_of(root, photos, spec), f"Decoding at {spec.size} pixels", len(photos), progress)
 
-def write_rows(path: Path, rows: Iterable[np.ndarray], shape: tuple[int, ...], kind: type) -> None:
-    """Write an array row by row, whole, in NumPy's own format.
-
-    Not through a memory map: on a full disk that ends the process.
-    """
-    header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
-    with whole_file(path) as temporary, temporary.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        for row in rows:
-            file.write(row.astype(kind, copy=False).tobytes())
-
-
-def map_rows(path: Path) -> np.ndarray:
-    """Map an array that `write_rows` wrote; nothing of it is read before it is used."""
-    return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+    return kept_rows(path, pictures, (len(photos), spec.size, spec.size, 3), np.uint8, progress)
 
 
 def pixels_of(root: Path, photos: Sequence[Photo], spec: PixelSpec) -> Iterator[np.ndarray]:
