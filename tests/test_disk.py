@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,10 +16,11 @@ import tellapart as ta
 from as_user import Notes
 from ladder_set import draw_shapes
 from limited import files_limited
-from tellapart.errors import RunFolderError, StorageError
+from tellapart.errors import PhotosError, RunFolderError, StorageError
 from tellapart.inspection import inspect_photos
 from tellapart.pipeline import demo
 
+Change = Callable[[Path, Path], object]
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not hasattr(os, "statvfs"), reason="Windows limits no file sizes"),
@@ -93,6 +94,60 @@ def test_a_run_folder_that_is_removed_is_one_line_and_can_be_begun_anew(
         climb(photos, out, notes=Removing())
     assert not out.exists()
     assert answers(climb(photos, out, resume=True)) == answers(whole)
+
+
+class Acting(Notes):
+    """Does something to the photos at the first note that begins with given words."""
+
+    def __init__(self, words: str, act: Callable[[], object]) -> None:
+        super().__init__()
+        self._words, self._act = words, act
+
+    def note(self, text: str) -> None:
+        super().note(text)
+        if text.startswith(self._words) and self._act:
+            act, self._act = self._act, lambda: None
+            act()
+
+
+def trained_on(run: ta.Run, photos: Path) -> Path:
+    """The first photo that a run learned from."""
+    rows = [line.split(",") for line in (run.folder / "split.csv").read_text().splitlines()]
+    return photos / next(row[0] for row in rows if row[2] == "train")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda path, _: path.unlink(), "was readable before and is not now: no such file or directory"),
+        (lambda path, other: shutil.copyfile(other, path), "was changed while the run went on"),
+        (lambda path, _: path.write_bytes(path.read_bytes()[:40]), "was changed while the run went on"),
+    ],
+    ids=["deleted", "replaced", "cut"],
+)
+def test_a_photo_that_changes_before_it_is_used_is_one_line_and_goes_on_once_it_is_back(
+    photos: Path, whole: ta.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Change, told: str
+) -> None:
+    copy = Path(shutil.copytree(photos, tmp_path / "photos"))
+    path = trained_on(whole, copy)
+    before, other = path.read_bytes(), next(file for file in path.parent.iterdir() if file != path)
+    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "cache"))  # where nothing of it is kept
+    with pytest.raises(PhotosError) as line:
+        climb(copy, tmp_path / "run", notes=Acting("Audit: ", lambda: change(path, other)))
+    assert str(line.value).startswith(f"{path} {told}")
+    assert str(line.value).endswith("the same command with --resume; or begin anew with another --out")
+    path.write_bytes(before)
+    assert answers(climb(copy, tmp_path / "run", resume=True)) == answers(whole)
+
+
+def test_a_photo_that_goes_after_training_costs_no_run(photos: Path, whole: ta.Run, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(photos, tmp_path / "photos"))
+    path = trained_on(whole, copy)
+    notes = Acting("linear: ", path.unlink)
+    run = climb(copy, tmp_path / "run", notes=notes)
+    assert not path.exists()
+    assert answers(run) == answers(whole)
+    assert (run.folder / "figures" / "augmentation.png").is_file()
 
 
 def command(*words: object, **more: object) -> subprocess.CompletedProcess[str]:

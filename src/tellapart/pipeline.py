@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from tellapart.climb import Climb
 from tellapart.cross_validation import climb_in_folds
 from tellapart.demo.furniture_set import draw_furniture
+from tellapart.errors import UnreadablePhotoError
 from tellapart.explain.leave import leave_explanations
 from tellapart.files import cache_folder, make_folder, write_bytes, write_csv, write_json, write_text
 from tellapart.forecast import after_training, keep_times, plan, timed
@@ -296,6 +298,10 @@ def _always(_: str) -> bool:
 
 
 def _draw_augmentation(climb: Climb) -> None:
-    photo = decode(climb.photos.root / climb.split.train[0].path)
-    tiles = examples(to_pixels(photo, PixelSpec(_EXAMPLE_SIZE)), seed=climb.options.seed)
-    save_figure(augmentation(tiles), climb.run / "figures" / "augmentation.png")
+    """Draw what augmentation makes of a photo; one that has gone since it was scanned is passed over."""
+    for photo in climb.split.train:
+        with suppress(UnreadablePhotoError):
+            picture = to_pixels(decode(climb.photos.root / photo.path), PixelSpec(_EXAMPLE_SIZE))
+            tiles = examples(picture, seed=climb.options.seed)
+            save_figure(augmentation(tiles), climb.run / "figures" / "augmentation.png")
+            return

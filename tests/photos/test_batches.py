@@ -1,5 +1,6 @@
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,20 @@ def test_a_photo_that_has_gone_leaves_nothing_half_done(photos: Photos, tmp_path
     with pytest.raises(PhotosError, match="was readable before"):
         decoded(photos.root, photos.items, SPEC, cache=tmp_path / "cache", progress=Silent())
     assert not list((tmp_path / "cache" / "pixels").iterdir())
+
+
+def test_a_photo_that_was_replaced_is_named_and_not_kept_under_the_other_name(photos: Photos, tmp_path: Path) -> None:
+    first, second = (photos.root / photos.items[place].path for place in (0, 1))
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(PhotosError, match=f"{first} was changed while the run went on. Next: bring it back"):
+        decoded(photos.root, photos.items, SPEC, cache=tmp_path / "cache", progress=Silent())
+    assert not list((tmp_path / "cache" / "pixels").iterdir())
+
+
+def test_what_is_not_known_of_an_early_run_is_not_checked(photos: Photos) -> None:
+    before = replace(photos.items[0], content="")
+    (photos.root / before.path).write_bytes((photos.root / photos.items[1].path).read_bytes())
+    assert len(list(pixels_of(photos.root, [before], SPEC))) == 1
 
 
 def test_label_numbers_follow_the_classes(photos: Photos) -> None:

@@ -1,5 +1,6 @@
 """Photos as arrays: decoded once at a network's size, then dealt out in batches."""
 
+import hashlib
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 from tellapart.cache import kept_rows
 from tellapart.errors import PhotosError, UnreadablePhotoError
 from tellapart.machine import usable_cores
+from tellapart.photos.decode import read
 from tellapart.photos.pixels import PixelSpec, read_pixels
 from tellapart.photos.scan import Photo, digest_of
 from tellapart.progress import Progress, track
@@ -21,6 +23,7 @@ from tellapart.progress import Progress, track
 _AHEAD: Final = 64
 # Counts up where the same file gives other pixels, so that what is kept of it is made anew.
 DECODER: Final = "decoder 3"
+_BACK: Final = "Next: bring it back, and the same command with --resume; or begin anew with another --out"
 
 Fetch = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -45,6 +48,9 @@ def pixels_of(root: Path, photos: Sequence[Photo], spec: PixelSpec) -> Iterator[
 
     Yields:
         Shape (size, size, 3), uint8, RGB.
+
+    Raises:
+        PhotosError: A photo has gone, or holds something else, since it was scanned; the message names it.
     """
     # Pillow releases the interpreter's lock while it decodes and resizes.
     waiting: deque[Future[np.ndarray]] = deque()
@@ -61,12 +67,16 @@ def pixels_of(root: Path, photos: Sequence[Photo], spec: PixelSpec) -> Iterator[
 
 
 def _pixels(root: Path, photo: Photo, spec: PixelSpec) -> np.ndarray:
+    path = root / photo.path
     try:
-        return read_pixels(root / photo.path, spec)
+        content = read(path)
+        # Where it is not what was scanned, its pixels would be kept, and its answers told, under another's name. Runs
+        # of early versions did not write the contents down.
+        if photo.content and hashlib.sha256(content).hexdigest() != photo.content:
+            raise PhotosError(f"{path} was changed while the run went on. {_BACK}")
+        return read_pixels(content, spec)
     except UnreadablePhotoError as problem:
-        raise PhotosError(
-            f"{root / photo.path} was readable before and is not now: {problem}. Next: the same command with --resume"
-        ) from problem
+        raise PhotosError(f"{path} was readable before and is not now: {problem}. {_BACK}") from problem
 
 
 @dataclass
