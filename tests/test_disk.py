@@ -110,10 +110,10 @@ class Acting(Notes):
             act()
 
 
-def trained_on(run: ta.Run, photos: Path) -> Path:
-    """The first photo that a run learned from."""
+def trained_on(run: ta.Run, photos: Path) -> list[Path]:
+    """The photos that a run learned from."""
     rows = [line.split(",") for line in (run.folder / "split.csv").read_text().splitlines()]
-    return photos / next(row[0] for row in rows if row[2] == "train")
+    return [photos / row[0] for row in rows if row[2] == "train"]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_photo_that_changes_before_it_is_used_is_one_line_and_goes_on_once_it_
     photos: Path, whole: ta.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Change, told: str
 ) -> None:
     copy = Path(shutil.copytree(photos, tmp_path / "photos"))
-    path = trained_on(whole, copy)
+    path = trained_on(whole, copy)[0]
     before, other = path.read_bytes(), next(file for file in path.parent.iterdir() if file != path)
     monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "cache"))  # where nothing of it is kept
     with pytest.raises(PhotosError) as line:
@@ -140,14 +140,18 @@ def test_a_photo_that_changes_before_it_is_used_is_one_line_and_goes_on_once_it_
     assert answers(climb(copy, tmp_path / "run", resume=True)) == answers(whole)
 
 
-def test_a_photo_that_goes_after_training_costs_no_run(photos: Path, whole: ta.Run, tmp_path: Path) -> None:
+def test_photos_that_go_after_training_cost_no_run(photos: Path, whole: ta.Run, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(photos, tmp_path / "photos"))
-    path = trained_on(whole, copy)
-    notes = Acting("linear: ", path.unlink)
-    run = climb(copy, tmp_path / "run", notes=notes)
-    assert not path.exists()
+    learned = trained_on(whole, copy)
+
+    def remove() -> None:
+        for path in learned:
+            path.unlink()
+
+    run = climb(copy, tmp_path / "run", notes=Acting("linear: ", remove))
+    assert not any(path.exists() for path in learned)
     assert answers(run) == answers(whole)
-    assert (run.folder / "figures" / "augmentation.png").is_file()
+    assert not (run.folder / "figures" / "augmentation.png").exists(), "there is no photo left to draw it from"
 
 
 def command(*words: object, **more: object) -> subprocess.CompletedProcess[str]:

@@ -49,6 +49,15 @@ def test_it_grows_with_photos_pixels_and_backbone(tmp_path: Path, ladder: tuple[
     assert cheap.run < plain.run / 2
 
 
+def test_the_state_of_a_training_counts_once(tmp_path: Path, ladder: tuple[Recipe, ...]) -> None:
+    finetuned = [recipe for recipe in ladder if recipe.name == "finetuned"]
+    frozen = [recipe for recipe in ladder if recipe.name == "bottleneck"]
+    one, other = (needs_of(climb(tmp_path), some).run for some in (finetuned, frozen))
+    assert one - other == pytest.approx(2 * 9_400_000)
+    both = needs_of(climb(tmp_path), [*finetuned, *finetuned]).run
+    assert both - one == pytest.approx(3 * 9_400_000)
+
+
 def test_nothing_is_told_where_there_is_enough(
     tmp_path: Path, ladder: tuple[Recipe, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:

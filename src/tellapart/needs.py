@@ -20,6 +20,9 @@ _PAGE: Final = 23e6
 _SCRATCH: Final = 12e6
 # Of a recipe on a backbone: its weights as Keras network (with the optimiser's numbers) and as model file.
 _COPIES: Final = 3.0
+# While a step trains, the state that a killed one goes on from: what is trained four times (as it is, at its best, and
+# Adam's two moments). Of a backbone up to half is trained; a network from scratch takes about `_SCRATCH` again.
+_STATE: Final = 2.0
 # Bytes a photo and square pixel: last maps of a backbone, activations below its cut, of which are kept three views.
 _MAPS: Final = 2.5
 _BELOW: Final = 4.0
@@ -38,7 +41,7 @@ class Needs:
     """Bytes that a run takes.
 
     Attributes:
-        run: In its folder.
+        run: In its folder, while its largest state of a training lies there.
         cache: In the cache, at most: less where something is kept from before.
         memory: At its peak.
     """
@@ -57,7 +60,7 @@ def needs_of(climb: Climb, recipes: Sequence[Recipe]) -> Needs:
     """
     learned, photos = len(climb.split.train), len(climb.photos.items)
     rounds = climb.rounds if climb.rounds > 1 else 1
-    run, cache, memory = _PAGE, 0.0, _WITHOUT
+    run, cache, memory, state = _PAGE, 0.0, _WITHOUT, 0.0
     sizes: set[int] = set()
     backbones: set[tuple[str, int]] = set()
     for recipe in recipes:
@@ -65,6 +68,7 @@ def needs_of(climb: Climb, recipes: Sequence[Recipe]) -> Needs:
         if recipe.backbone is None:
             sizes.add(climb.options.image_size or SCRATCH_SIZE)
             run += _SCRATCH * rounds
+            state = max(state, _SCRATCH)
             continue
         size, weights = _size(recipe, climb), _weights(recipe.weights)
         run += _COPIES * weights * rounds
@@ -73,8 +77,9 @@ def needs_of(climb: Climb, recipes: Sequence[Recipe]) -> Needs:
             cache += weights + photos * _MAPS * size**2
         if recipe.name.startswith("finetuned"):
             cache += (photos + (_VIEWS - 1) * learned) * _BELOW * size**2
+            state = max(state, _STATE * weights)
     cache += sum(3 * size**2 * photos for size in sizes)
-    return Needs(run, cache, memory)
+    return Needs(run + state, cache, memory)
 
 
 def tell_needs(climb: Climb, recipes: Sequence[Recipe]) -> None:
