@@ -105,7 +105,7 @@ class Acting(Notes):
 
     def note(self, text: str) -> None:
         super().note(text)
-        if text.startswith(self._words) and self._act:
+        if text.startswith(self._words):
             act, self._act = self._act, lambda: None
             act()
 
