@@ -409,3 +409,35 @@ def test_odd_durations_are_refused(text: str) -> None:
 def test_pictures_of_the_fixture_open(photos: Path) -> None:
     with Image.open(photos / "disc" / "000.png") as picture:
         assert picture.size == (40, 40)
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        (FileNotFoundError(2, "No such file", "RUN/split.csv"), "RUN/split.csv is not there. Next: see that nothing"),
+        (MemoryError("Unable to allocate 9.0 GiB"), "There is not enough memory for this, and "),
+        (RuntimeError("[ONNXRuntimeError] : std::bad_alloc"), "There is not enough memory for this, and "),
+        (ValueError("(sqlite3.OperationalError) database or disk is full"), "The disk is full."),
+        (PermissionError(13, "Permission denied", "RUN/a"), "Cannot read or write RUN/a. Permission denied. Next: "),
+    ],
+)
+def test_what_the_machine_lacks_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, problem: Exception, told: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise problem
+
+    monkeypatch.setattr("tellapart.pipeline.fit", fail)
+    status, _, err = run(capsys, "fit", "photos", "--out", "run")
+    assert status == 2
+    assert told in err
+    assert err.count("\n") == 1
+
+
+def test_a_defect_is_not_taken_for_a_disk(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("tellapart.pipeline.fit", fail)
+    with pytest.raises(RuntimeError, match="a defect"):
+        run(capsys, "fit", "photos", "--out", "run")

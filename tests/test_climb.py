@@ -16,8 +16,8 @@ from tellapart.errors import TellapartError
 from tellapart.evaluation.calibration import scaled
 from tellapart.evaluation.metrics import expected_calibration_error, score
 from tellapart.evaluation.reference import Reference, short
-from tellapart.files import cache_folder, read_csv
-from tellapart.models import onnx_export, pocket
+from tellapart.files import cache_folder, read_csv, read_json
+from tellapart.models import onnx_export, pocket, training
 from tellapart.models.backbones import find_backbone
 from tellapart.models.recipes import RECIPES, fit_recipe
 from tellapart.models.task import Fitted, Options
@@ -206,3 +206,21 @@ def test_a_wrong_export_is_not_handed_over(shared_climb: Climb, monkeypatch: pyt
     with pytest.raises(TellapartError, match="not handed over"):
         climb_step(RECIPES["baseline"], shared_climb)
     assert not (shared_climb.run / "recipes" / "baseline" / "recipe.json").exists()
+
+
+def test_batches_that_did_not_fit_stand_in_the_entry_of_the_step(
+    shared_climb: Climb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine = training._train
+
+    def short(network: Any, parts: Any, plan: Any, watcher: Any) -> Any:
+        if parts[0].batch_size > 8:
+            raise MemoryError
+        return genuine(network, parts, plan, watcher)
+
+    monkeypatch.setattr(training, "_train", short)
+    entry = climb_step(RECIPES["baseline"], shared_climb)
+    assert entry["hyperparameters"]["batch_size"] == 8
+    (note,) = entry["notes"]
+    assert note.startswith("Memory was too little for batches of 32 photos: it was trained with batches of 8")
+    assert read_json(shared_climb.run / "recipes" / "baseline" / "recipe.json")["notes"] == [note]

@@ -83,3 +83,13 @@ def test_findings_go_to_standard_output_and_none_is_said_too(capsys: pytest.Capt
     assert "problem" in out
     assert "[red]" in out
     assert "Nothing wrong was found." in out
+
+
+def test_a_note_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(terminal._console, "print", full)
+    terminal.note("deeper: test accuracy 0.9")

@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -8,14 +9,15 @@ import pytest
 
 from tellapart.errors import StorageError
 from tellapart.files import (
-    cache_folder,
     make_folder,
     read_csv,
     read_json,
     storage_error,
     storage_errors,
+    take_folder,
     whole_file,
     whole_folder,
+    whole_or_empty,
     write_bytes,
     write_csv,
     write_json,
@@ -61,7 +63,7 @@ def test_an_exception_inside_leaves_the_old_file_and_nothing_else(tmp_path: Path
 @pytest.mark.parametrize(
     ("number", "message"),
     [
-        (errno.ENOSPC, "disk is full.*Next: free some space.*--resume"),
+        (errno.ENOSPC, "disk is full.*It takes 3 bytes, and .* are free.*Next: free some space.*--resume"),
         (errno.EDQUOT, "quota"),
         (errno.EFBIG, "ulimit"),
         (errno.EROFS, "read-only.*--out"),
@@ -91,7 +93,7 @@ def test_no_space_while_the_caller_writes(tmp_path: Path) -> None:
 
 def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tellapart.temporaries.NamedTemporaryFile", fail_with(errno.EACCES))
-    with pytest.raises(StorageError, match=r"Permission denied\. Next: choose a folder that you may write to"):
+    with pytest.raises(StorageError, match=r"Permission denied\. Next: get that permission"):
         write_text(tmp_path / "a.txt", "new")
 
 
@@ -233,18 +235,92 @@ def test_make_folder(tmp_path: Path) -> None:
     assert make_folder(tmp_path / "a" / "b").is_dir()
 
 
-def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path))
-    assert cache_folder() == tmp_path
-    monkeypatch.delenv("TELLAPART_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert cache_folder() == tmp_path / "xdg" / "tellapart"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.delenv("LOCALAPPDATA", raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / ".cache" / "tellapart"
-
-
 def test_json_is_what_python_reads(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", [1])
     assert json.loads((tmp_path / "a.json").read_text()) == [1]
+
+
+def test_a_file_that_cannot_fit_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tellapart.files.free_bytes", lambda _: 1000)
+    monkeypatch.setattr("tellapart.storage.free_bytes", lambda _: 1000)
+    begun = []
+
+    def write() -> None:
+        with whole_file(tmp_path / "a.npy", needed=2_000_000) as temporary:
+            begun.append(temporary)
+
+    with pytest.raises(StorageError, match=r"a\.npy\. The disk is full\. It takes 2\.0 MB, and 1 kB are free"):
+        write()
+    assert not begun
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_written_until_then_is_told(tmp_path: Path) -> None:
+    def write() -> None:
+        with whole_file(tmp_path / "a.keras") as temporary:
+            temporary.write_bytes(bytes(1_500_000))
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(StorageError, match=r"It takes more than 1\.5 MB, and .* are free"):
+        write()
+
+
+def test_a_library_that_notices_nothing_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some write on in C++ where a disk is full, and fail at what they find missing."""
+
+    def write() -> None:
+        with whole_folder(tmp_path / "openvino"):
+            raise RuntimeError("Empty weights data in bin file")
+
+    with pytest.raises(RuntimeError, match="Empty weights"):
+        write()
+    monkeypatch.setattr("tellapart.files.free_bytes", lambda _: 0)
+    with pytest.raises(StorageError, match="The disk is full"):
+        write()
+
+
+def test_a_folder_that_was_taken_and_removed_is_not_made_anew(tmp_path: Path) -> None:
+    run = take_folder(tmp_path / "run")
+    write_text(run / "recipes" / "a.txt", "x")
+    (run / "recipes" / "a.txt").unlink()
+    (run / "recipes").rmdir()
+    write_text(run / "recipes" / "a.txt", "y")  # a part of it may go
+    shutil.rmtree(run)
+    with pytest.raises(StorageError, match=r"The folder .*run was removed while it was written to\. Next:"):
+        write_text(run / "recipes" / "a.txt", "z")
+    assert not run.exists()
+    write_text(tmp_path / "run-2" / "a.txt", "x")
+    take_folder(run)
+    write_text(run / "a.txt", "x")
+
+
+def test_a_temporary_file_that_stays_hides_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write() -> None:
+        with monkeypatch.context() as patch, whole_file(tmp_path / "a.txt"):
+            patch.setattr(Path, "unlink", fail_with(errno.EROFS))
+            raise OSError(errno.EROFS, "Read-only file system")
+
+    with pytest.raises(StorageError, match=r"a\.txt\. The disk is read-only"):
+        write()
+
+
+@pytest.mark.parametrize("before", ["new", "empty"])
+def test_a_folder_that_was_empty_is_left_so_where_something_fails(tmp_path: Path, before: str) -> None:
+    folder = tmp_path / "audit"
+    if before == "empty":
+        folder.mkdir()
+
+    def fail() -> None:
+        with whole_or_empty(folder):
+            write_text(folder / "figures" / "a.txt", "x")
+            raise StorageError("Cannot write it.")
+
+    with pytest.raises(StorageError):
+        fail()
+    assert folder.exists() == (before == "empty")
+    assert not folder.exists() or not list(folder.iterdir())
+    with whole_or_empty(folder):
+        write_text(folder / "a.txt", "x")
+    with pytest.raises(StorageError):
+        fail()
+    assert (folder / "a.txt").exists(), "what an earlier command left stays"

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -164,6 +165,7 @@ def predict(  # noqa: PLR0913, PLR0917  one parameter a flag
         n_errors = write_answers(out, loaded, followed)
     else:
         n_errors = print_answers(loaded, answers, Shown(top, sets, as_json))
+    _tell_halvings()
     if n_errors:
         raise UserError(f"{n_errors} of the photos could not be read; the reason stands in their rows. {SAVE_ANEW}")
 
@@ -213,6 +215,13 @@ def demo(  # noqa: PLR0913, PLR0917  one parameter a flag
     _print_run(run, as_json=False)
 
 
+def _tell_halvings() -> None:
+    from tellapart.out_of_memory import HALVINGS
+
+    if told := HALVINGS.told():
+        typer.echo(told, err=True)
+
+
 def read_duration(text: str) -> float:
     """Read 90s, 5m or 1h into seconds.
 
@@ -253,11 +262,13 @@ def main() -> None:
         forbid_network()
     try:
         status = app(standalone_mode=False) or 0  # typer gives 130 for a KeyboardInterrupt, 0 for --help
+        sys.stdout.flush()  # a full disk is met here, not when Python ends
     except (typer.Abort, KeyboardInterrupt):
         status = INTERRUPTED
     except Exception as problem:
         text, status = _told(problem)
         _complain(text)
+        _forget_output()
     if status == INTERRUPTED:
         _complain(told_stopped())
         _leave(INTERRUPTED)
@@ -271,27 +282,44 @@ def _told(problem: Exception) -> tuple[str, int]:
         return str(problem), 2 if isinstance(problem, UserError) else 1
     if isinstance(problem, ModuleNotFoundError):
         return str(MissingExtraError(f"The module {problem.name}", "train")), 2
-    if isinstance(problem, OSError):
-        return _about_files(problem), 2
+    told = _about_machine(problem)
+    if told:
+        return told, 2
     # Typer's usage errors have no public class of their own in every version; they all have this method.
     if hasattr(problem, "format_message"):
         return f"{problem.format_message()} Next: tellapart --help", 2
     raise problem
 
 
-def _about_files(problem: OSError) -> str:
-    from tellapart.files import storage_error
+def _about_machine(problem: Exception) -> str:
+    """The one line for a disk or a memory that was too small, whichever library says so; '' for anything else."""
+    from tellapart.storage import storage_error
 
     told = storage_error(problem)
-    if told is None:
-        raise problem
-    return str(told)
+    if told is None and isinstance(problem, FileNotFoundError | NotADirectoryError) and problem.filename:
+        return f"{problem.filename} is not there. Next: see that nothing removes it, then the same command again"
+    if told is None and not isinstance(problem, OSError):
+        from tellapart.out_of_memory import is_out_of_memory, memory_short
+
+        return str(memory_short("this")) if is_out_of_memory(problem) else ""
+    return str(told or "")
 
 
 def _complain(text: str) -> None:
     from tellapart.plain_text import for_terminal
 
-    sys.stderr.write(f"tellapart: {for_terminal(' '.join(text.split()))}\n")
+    with suppress(OSError):  # standard error may be a file on the disk that is full
+        sys.stderr.write(f"tellapart: {for_terminal(' '.join(text.split()))}\n")
+        sys.stderr.flush()
+
+
+def _forget_output() -> None:
+    """Drop what standard output could not take: Python would try again at its end, and print a traceback."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _leave(status: int) -> None:

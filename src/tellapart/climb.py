@@ -28,6 +28,7 @@ from tellapart.models.backend import is_loaded, keras
 from tellapart.models.choice import Choice
 from tellapart.models.recipes import Recipe, fit_recipe
 from tellapart.models.task import Fitted, Options, Task, Written
+from tellapart.out_of_memory import HALVINGS
 from tellapart.photos.batches import label_numbers
 from tellapart.photos.scan import Photo, Photos
 from tellapart.photos.split import Split
@@ -119,6 +120,7 @@ def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
         forget_epochs(folder)
         return read_json(folder / _DONE)  # type: ignore[no-any-return]
     start_peak()
+    HALVINGS.told()  # what was halved before is not of this step
     if recipe.needs_keras:
         keras.backend.backend()  # loaded by now: else the seconds of that would be those of the first step
     start = time.perf_counter()
@@ -138,6 +140,7 @@ def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
     entry["export_difference"] = answers.difference
     entry["calibration"] = calibration(trained.temperature, evaluation.labels, evaluation.probabilities)
     entry |= _doubts(trained, climb, evaluation, answers)
+    entry |= _about_batches(fitted, climb.progress)
     _write(folder, climb, fitted, evaluation)
     write_model(folder, trained, climb, entry)
     write_json(folder / _DONE, entry)
@@ -241,6 +244,22 @@ def _entry(recipe: Recipe, fitted: Fitted, climb: Climb, evaluation: Evaluation)
         "valid": asdict(score(task.labels(task.valid), fitted.valid)),
         "test": asdict(evaluation.score),
     }
+
+
+def _about_batches(fitted: Fitted, progress: Progress) -> dict[str, Any]:
+    """Which batches were smaller than planned, as memory was too little: `notes` of the entry, and its batch size."""
+    told, size = HALVINGS.told(), fitted.history.batch_size
+    notes = [told] if told else []
+    if told:
+        progress.note(f"{fitted.recipe}: {told}")
+    if not size:
+        return {"notes": notes} if notes else {}
+    planned = fitted.hyperparameters["batch_size"]
+    notes.append(
+        f"Memory was too little for batches of {planned} photos: it was trained with batches of {size}, which is "
+        "another training."
+    )
+    return {"notes": notes, "hyperparameters": {**fitted.hyperparameters, "batch_size": size}}
 
 
 def _write(folder: Path, climb: Climb, fitted: Fitted, evaluation: Evaluation) -> None:

@@ -1,7 +1,7 @@
 """Progress and tables on a terminal; everything but results goes to standard error."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.markup import escape
@@ -53,7 +53,8 @@ class Terminal:
     def note(self, text: str) -> None:
         """Print a line that stays."""
         raise_if_interrupted()
-        self._console.print(for_terminal(text), markup=False, soft_wrap=True)
+        with suppress(OSError):  # a log on a full disk must not end the work
+            self._console.print(for_terminal(text), markup=False, soft_wrap=True)
 
     @contextmanager
     def bar(self, title: str, total: int) -> Iterator[Bar]:

@@ -9,6 +9,7 @@
     │   ├── RunFolderError        the output folder is taken, or is not a run
     │   ├── ModelFileError        the model file is damaged or not ours
     │   ├── StorageError          no space, no permission
+    │   ├── MemoryShortError      not even one photo at a time fits into memory
     │   ├── OptionError           a setting outside its range
     │   └── MissingExtraError     a part of Tellapart is not installed
     ├── UnreadablePhotoError      one photo cannot be decoded; it is named and left out
@@ -64,6 +65,10 @@ class ModelFileError(UserError):
 
 class StorageError(UserError):
     """A file could not be written: no space, no permission, folder gone."""
+
+
+class MemoryShortError(UserError, MemoryError):
+    """Memory is too little, however little is computed at once."""
 
 
 class OptionError(UserError):

@@ -10,65 +10,136 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tellapart.errors import StorageError
+from tellapart.errors import TellapartError
+from tellapart.storage import cache_folder, free_bytes, megabytes, removed, storage_error
 from tellapart.temporaries import old_name, temporary_file, temporary_folder
 
-_ADVICE = {
-    errno.ENOSPC: "The disk is full. Next: free some space, then the same command with --resume",
-    errno.EFBIG: "The file is larger than is allowed here. Next: raise the limit (ulimit -f), then --resume",
-    errno.EDQUOT: "The disk quota is used up. Next: free some space, then the same command with --resume",
-    errno.EACCES: "Permission denied. Next: choose a folder that you may write to with --out",
-    errno.EPERM: "Permission denied. Next: choose a folder that you may write to with --out",
-    errno.EROFS: "The disk is read-only. Next: choose another folder with --out",
-    errno.EEXIST: "A file stands where a folder is needed. Next: move that file away",
-    errno.ENOTDIR: "A part of that path is a file, not a folder. Next: choose another folder with --out",
-}
+__all__ = [
+    "cache_folder", "make_folder", "read_csv", "read_json", "storage_error", "storage_errors", "take_folder",
+    "whole_file", "whole_folder", "whole_or_empty", "write_bytes", "write_csv", "write_json", "write_text",
+]  # fmt: skip
+
+_PAGE = 4096  # bytes: where less is free nothing can be written
+# Folders that a run has taken: where one is removed it is not made anew, half of it would be missing.
+_TAKEN: set[str] = set()
 
 
 @contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Turn what the system says when `path` cannot be written into a StorageError."""
+def storage_errors(path: Path, needed: int | None = None, temporary: Path | None = None) -> Iterator[None]:
+    """Turn what the system, or a library, says when `path` cannot be written into a StorageError.
+
+    Args:
+        path: What is told.
+        needed: Bytes that it takes, where that is known.
+        temporary: Where they are written first; what lies in it is free again afterwards.
+    """
     try:
         yield
-    except OSError as problem:
-        told = storage_error(problem, path)
+    except Exception as problem:
+        written, full = _length(temporary), _is_full(path)
+        if written:
+            with suppress(OSError):
+                os.truncate(str(temporary), 0)  # so that what is told to be free is what will be
+        if temporary and not isinstance(problem, TellapartError | OSError) and full:
+            # Libraries in C++ write on where a disk is full, and fail later at what they find missing.
+            told = storage_error(OSError(errno.ENOSPC, str(problem)), path, _takes(needed, written))
+        else:
+            told = storage_error(problem, path, _takes(needed, written))
         if told is None:
             raise
         raise told from problem
 
 
-def storage_error(problem: OSError, path: Path | None = None) -> StorageError | None:
-    """The StorageError for what the system says, or None where it is about something else."""
-    advice = _ADVICE.get(problem.errno or 0)
-    return StorageError(f"Cannot write {path or problem.filename or 'a file'}. {advice}.") if advice else None
+def _takes(needed: int | None, written: int) -> str:
+    if needed is not None:
+        return f"It takes {megabytes(needed)}"
+    return f"It takes more than {megabytes(written)}" if written else ""
+
+
+def _length(path: Path | None) -> int:
+    try:
+        return path.stat().st_size if path and path.is_file() else 0
+    except OSError:
+        return 0
+
+
+def _is_full(path: Path) -> bool:
+    free = free_bytes(path)
+    return free is not None and free < _PAGE
 
 
 def make_folder(path: Path) -> Path:
-    """Create a folder and its parents where missing, and return it."""
+    """Create a folder and its parents where missing, and return it.
+
+    Raises:
+        StorageError: No space, no permission; or it lies in a folder of `take_folder` that was removed since.
+    """
+    here = os.path.abspath(path)
+    for taken in _TAKEN:
+        if os.path.join(here, "").startswith(os.path.join(taken, "")) and not os.path.isdir(taken):
+            raise removed(Path(taken))
     with storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     return path
 
 
+def take_folder(path: Path) -> Path:
+    """Create a folder as `make_folder` does; should it be removed, nothing that is written later makes it anew."""
+    _TAKEN.discard(os.path.abspath(path))
+    make_folder(path)
+    _TAKEN.add(os.path.abspath(path))
+    return path
+
+
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_or_empty(folder: Path) -> Iterator[None]:
+    """Clear a folder that was empty, or was not there, of what the block wrote before it failed.
+
+    So the same command may follow, which takes no folder that holds something.
+    """
+    was_there = folder.is_dir()
+    was_empty = not (was_there and any(folder.iterdir()))
+    try:
+        yield
+    except BaseException:
+        if was_empty:
+            shutil.rmtree(folder, ignore_errors=True)
+            if was_there:
+                with suppress(OSError):
+                    folder.mkdir(exist_ok=True)
+        raise
+
+
+@contextmanager
+def whole_file(path: Path, needed: int | None = None) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it is flushed and renamed to `path`.
+
+    Args:
+        path: The file.
+        needed: Bytes that it takes, where that is known: where there is less room it is not begun.
 
     Raises:
         StorageError: No space, no permission; what stood at `path` is as it was.
     """
     make_folder(path.parent)
-    with storage_errors(path), temporary_file(path) as temporary:
+    with storage_errors(path, needed), temporary_file(path) as temporary, storage_errors(path, needed, temporary):
+        _check_room(path, needed)
         yield temporary
         _flush(temporary)
         # A temporary file has mode 0600; a result is as readable as any other file.
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         _flush(path.parent)
+
+
+def _check_room(path: Path, needed: int | None) -> None:
+    free = free_bytes(path) if needed else None
+    if needed and free is not None and free < needed:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @contextmanager
@@ -83,7 +154,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """
     make_folder(path.parent)
     old = old_name(path)
-    with storage_errors(path), temporary_folder(path) as temporary:
+    with storage_errors(path), temporary_folder(path) as temporary, storage_errors(path, None, temporary):
         yield temporary
         for file in temporary.rglob("*"):
             _flush(file)
@@ -114,7 +185,7 @@ def _flush(path: Path) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole."""
-    with whole_file(path) as temporary:
+    with whole_file(path, len(content)) as temporary:
         temporary.write_bytes(content)
 
 
@@ -146,12 +217,3 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     """Read a table as one mapping a row."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
-
-
-def cache_folder() -> Path:
-    """Where features and decoded photos are kept: `TELLAPART_CACHE`, else the user's cache folder."""
-    chosen = os.environ.get("TELLAPART_CACHE")
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    return (Path(base) if base else Path.home() / ".cache") / "tellapart"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from tellapart.cache import kept_where_possible
 from tellapart.climb import Climb, climb_step
 from tellapart.models.recipes import Recipe
 from tellapart.models.time_limit import training_until
@@ -136,4 +137,5 @@ def keep_times(climb: Climb, recipes: Sequence[Recipe], results: Mapping[str, An
         if recipe.name in entries and recipe.name not in cut
     }
     found |= {name: Cost(0.0, 0.0, 0.0, seconds, 1) for name, seconds in after.items() if name in AFTER}
-    remember(climb.cache, found)
+    with kept_where_possible(climb.progress):
+        remember(climb.cache, found)

@@ -53,7 +53,11 @@ class Hold:
                 pass  # a file system without locks: who holds it is written down, and nobody is kept out
         self._lock = lock
         sweep(self._folder)
-        write_json(self._folder / HOLDER, _me())
+        try:
+            write_json(self._folder / HOLDER, _me())
+        except BaseException:
+            self.release()
+            raise
 
     def release(self) -> None:
         """Give the folder back."""

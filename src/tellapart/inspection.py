@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tellapart.errors import RunFolderError
 from tellapart.evaluation.labels import check_installed
-from tellapart.files import cache_folder
+from tellapart.files import cache_folder, whole_or_empty
 from tellapart.label_check import with_labels
 from tellapart.photos.audit import Audit, audit
 from tellapart.photos.audit_files import write_audit
@@ -55,8 +55,9 @@ def inspect_photos(
         check_unwritten(folder)
     found = scan_corrected(source, corrections, progress)
     audited = with_labels(audit(found, progress, test_share=test_share), found, cache_folder(), progress)
-    write_audit(folder, audited, found.root)
-    write_audit_page(folder)
-    if apply and audited.labels.photos:
-        write_corrections(folder, audited.labels.suspects, found.corrections)
+    with whole_or_empty(folder):
+        write_audit(folder, audited, found.root)
+        write_audit_page(folder)
+        if apply and audited.labels.photos:
+            write_corrections(folder, audited.labels.suspects, found.corrections)
     return audited

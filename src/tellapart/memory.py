@@ -1,10 +1,18 @@
-"""How much memory a step took at its peak."""
+"""How much memory a step took at its peak, and how much there is."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 _STATUS = Path("/proc/self/status")
 _RESET = Path("/proc/self/clear_refs")
+_CGROUPS: Final = Path("/sys/fs/cgroup")
+_OWN_CGROUPS: Final = Path("/proc/self/cgroup")
+_MEMINFO: Final = Path("/proc/meminfo")
+# By version of control groups: the files of the limit and of what is used, of which `_CACHE` can be given back.
+_LIMITS: Final = (("", "memory.max", "memory.current"), ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes"))
+_CACHE: Final = ("inactive_file", "total_inactive_file")
 
 
 def start_peak() -> None:
@@ -26,3 +34,66 @@ def peak_mb() -> float:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         kilobytes = peak // 1024 if sys.platform == "darwin" else peak
     return round(kilobytes / 1024, 1)
+
+
+def available_bytes() -> int | None:
+    """What this process may still take: the machine's, its control group's or its own limit, whichever is least.
+
+    None where the system does not tell.
+    """
+    told = [_of_machine(), *_of_control_groups(), _of_process()]
+    known = [number for number in told if number is not None]
+    return max(0, min(known)) if known else None
+
+
+def _of_machine() -> int | None:
+    with suppress(OSError, ValueError, IndexError, StopIteration):
+        lines = _MEMINFO.read_text().splitlines()
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
+    return None
+
+
+def _of_control_groups() -> list[int]:
+    """What is left below the limit of each control group above this process."""
+    found = []
+    with suppress(OSError):
+        for line in _OWN_CGROUPS.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            for kind, limit, used in _LIMITS:
+                if kind in controllers.split(","):  # version 2 names no controller
+                    own = _CGROUPS / kind / path.lstrip("/")
+                    above = [own, *own.parents]
+                    folders = above[: above.index(_CGROUPS / kind) + 1] if _CGROUPS / kind in above else above[:1]
+                    found += [left for folder in folders if (left := _left(folder, limit, used)) is not None]
+    return found
+
+
+def _left(folder: Path, limit: str, used: str) -> int | None:
+    with suppress(OSError, ValueError):
+        most = int((folder / limit).read_text())  # "max" where there is none
+        taken = int((folder / used).read_text())
+        return most - taken + _reclaimable(folder) if most < 1 << 60 else None
+    return None
+
+
+def _reclaimable(folder: Path) -> int:
+    """Pages of files, which the system gives up before it ends a process."""
+    with suppress(OSError, ValueError):
+        rows = dict(line.split(maxsplit=1) for line in (folder / "memory.stat").read_text().splitlines())
+        return max(int(rows.get(name, 0)) for name in _CACHE)
+    return 0
+
+
+def _of_process() -> int | None:
+    """What is left of a limit on this process's address space (ulimit -v)."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if most == resource.RLIM_INFINITY:
+        return None
+    with suppress(OSError, StopIteration, ValueError):
+        lines = _STATUS.read_text().splitlines()
+        return most - next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmSize"))
+    return most

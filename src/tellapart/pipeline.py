@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from tellapart.climb import Climb
 from tellapart.cross_validation import climb_in_folds
 from tellapart.demo.furniture_set import draw_furniture
+from tellapart.errors import UnreadablePhotoError
 from tellapart.explain.leave import leave_explanations
 from tellapart.files import cache_folder, make_folder, write_bytes, write_csv, write_json, write_text
 from tellapart.forecast import after_training, keep_times, plan, timed
@@ -23,6 +25,7 @@ from tellapart.models.choice import Choice
 from tellapart.models.recipes import Recipe, on_backbones
 from tellapart.models.task import Options
 from tellapart.more_photos import about_more_photos
+from tellapart.needs import tell_needs
 from tellapart.opening import check_backbones, check_settings, recipes_named, tell
 from tellapart.photos.audit import Audit, audit
 from tellapart.photos.audit_files import write_audit
@@ -138,7 +141,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
         claim(run, same if before else {**same, "why": backbones.why if backbones else None}, resume=resume, hold=hold)
         keep_table(run, corrections)
         _write_down(climb, audited, turns or parts)
-        tell(climb, audited, turns)
+        _tell(climb, audited, turns, chosen)
 
         given = settings | {"fast": fast, "recipes": wanted, "budget": budget, "search_time": search_time}
         given |= {"trials": trials, "corrections": _absolute(corrections), "track": track}
@@ -240,6 +243,12 @@ def _fixed(found: Photos, parts: Split | Folds, backbones: Choice | None) -> dic
     }
 
 
+def _tell(climb: Climb, audited: Audit, turns: Folds | None, recipes: Sequence[Recipe]) -> None:
+    """What can be told before anything is trained."""
+    tell(climb, audited, turns)
+    tell_needs(climb, recipes)
+
+
 def _write_down(climb: Climb, audited: Audit, parts: Split | Folds) -> None:
     """What is known of the photos before anything is trained; what a process that was killed left is removed."""
     sweep(climb.cache)
@@ -289,6 +298,10 @@ def _always(_: str) -> bool:
 
 
 def _draw_augmentation(climb: Climb) -> None:
-    photo = decode(climb.photos.root / climb.split.train[0].path)
-    tiles = examples(to_pixels(photo, PixelSpec(_EXAMPLE_SIZE)), seed=climb.options.seed)
-    save_figure(augmentation(tiles), climb.run / "figures" / "augmentation.png")
+    """Draw what augmentation makes of a photo; one that has gone since it was scanned is passed over."""
+    for photo in climb.split.train:
+        with suppress(UnreadablePhotoError):
+            picture = to_pixels(decode(climb.photos.root / photo.path), PixelSpec(_EXAMPLE_SIZE))
+            tiles = examples(picture, seed=climb.options.seed)
+            save_figure(augmentation(tiles), climb.run / "figures" / "augmentation.png")
+            return

@@ -76,9 +76,15 @@ def put_together(climb: Climb, recipes: Sequence[Recipe], entries: list[dict[str
         "best": choose(entries, *marks_of(climb, VALID, entries)),
         "model": "model.onnx",
         "backbone": _backbone(climb.choice),
-        "notes": [climb.choice.why] if climb.choice and not climb.choice.by_name else [],
+        "notes": _notes(climb, entries),
         "environment": environment(),
     }
+
+
+def _notes(climb: Climb, entries: Sequence[dict[str, Any]]) -> list[str]:
+    """What stands on the page beside the scores; of a recipe only what is not as planned."""
+    chosen = [climb.choice.why] if climb.choice and not climb.choice.by_name else []
+    return chosen + [f"{entry['name']}: {note}" for entry in entries for note in entry.get("notes", [])]
 
 
 def held_against(recipes: Sequence[Recipe]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tellapart.errors import PhotosError, RunFolderError, UnknownNameError
-from tellapart.files import make_folder, read_csv, read_json, write_json
+from tellapart.files import read_csv, read_json, take_folder, write_json
 from tellapart.holding import OURS, Hold
 from tellapart.notebook import History, Table
 from tellapart.temporaries import is_temporary
@@ -41,7 +41,7 @@ def claim(out: Path, settings: Mapping[str, object], *, resume: bool, hold: Hold
     state = out / _STATE
     if not (resume and state.is_file()):
         check_free(out)
-    make_folder(out)
+    take_folder(out)
     if hold:
         hold.take()
     if resume and state.is_file():

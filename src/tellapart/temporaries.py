@@ -39,7 +39,7 @@ def temporary_file(path: Path) -> Iterator[Path]:
     try:
         yield temporary
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # renamed by now; or the disk is read-only by now, or gone
             temporary.unlink()
         _let_go(owned)
 

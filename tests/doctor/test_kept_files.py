@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scopes import only, scope_of, states
 
+from tellapart.cache import write_rows
 from tellapart.doctor import kept_files
 from tellapart.doctor.finding import Scope
 from tellapart.doctor.kept_files import (
@@ -18,7 +19,6 @@ from tellapart.doctor.kept_files import (
 )
 from tellapart.files import write_bytes, write_json
 from tellapart.models.machine_record import keep
-from tellapart.photos.batches import write_rows
 from tellapart.temporaries import left_behind, temporary_file
 from tellapart.weights.pins import find_pin
 from tellapart.weights.store import keras_cache, weight_store

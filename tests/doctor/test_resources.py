@@ -1,11 +1,10 @@
 import os
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from scopes import only, scope_of, states
 
-from tellapart import machine
+from tellapart import machine, memory
 from tellapart.doctor import resources
 from tellapart.doctor.resources import (
     check_current_folder,
@@ -13,8 +12,6 @@ from tellapart.doctor.resources import (
     check_load,
     check_memory,
     check_threads,
-    free_memory,
-    room_at,
 )
 
 
@@ -24,9 +21,10 @@ def healthy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     control = tmp_path / "cgroup"
     control.mkdir()
     (tmp_path / "meminfo").write_text("MemTotal: 9000000 kB\nMemAvailable: 8000000 kB\n")
-    for module in (resources, machine):
-        monkeypatch.setattr(module, "_CONTROL", control)
-    monkeypatch.setattr(resources, "_MEMORY", tmp_path / "meminfo")
+    (tmp_path / "own").write_text("0::/\n1:memory:/\n")
+    monkeypatch.setattr(machine, "_CONTROL", control)
+    for name, path in (("_CGROUPS", control), ("_OWN_CGROUPS", tmp_path / "own"), ("_MEMINFO", tmp_path / "meminfo")):
+        monkeypatch.setattr(memory, name, path)
     monkeypatch.setattr(resources, "seen_cores", lambda: 4)
     for variable in resources._THREADS:
         monkeypatch.delenv(variable, raising=False)
@@ -90,10 +88,10 @@ def test_the_memory_of_a_container(healthy: Path, tmp_path: Path, limit: str, us
     (healthy / "memory").mkdir()
     (healthy / limit).write_text("1000000000\n")
     (healthy / used).write_text("900000000\n")
-    assert free_memory() == 100_000_000
-    assert only(check_memory, scope_of(tmp_path)).state == "wrong"
+    finding = only(check_memory, scope_of(tmp_path))
+    assert (finding.state, finding.found) == ("wrong", "0.10 GB are free; a prediction needs 0.5")
     (healthy / limit).write_text("max\n")
-    assert free_memory() == 8_000_000 * 1024
+    assert only(check_memory, scope_of(tmp_path)).found == "8.2 GB are free"
 
 
 def test_a_system_that_tells_nothing(tmp_path: Path) -> None:
@@ -107,22 +105,19 @@ def test_a_system_that_tells_nothing(tmp_path: Path) -> None:
 )
 def test_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, files: int | None, state: str) -> None:
     scope = scope_of(tmp_path)
-    tight = {scope.cache: (room, files)}
-    monkeypatch.setattr(resources, "room_at", lambda folder: tight.get(folder, (9_000_000_000, 1000)))
+    monkeypatch.setattr(resources, "free_bytes", lambda folder: room if folder == scope.cache else 9_000_000_000)
+    monkeypatch.setattr(resources, "free_names", lambda folder: files if folder == scope.cache else 1000)
     finding = only(check_disk, scope)
     assert (finding.state, finding.what) == (state, "room for the cache")
     assert finding.mend.startswith("export TELLAPART_CACHE=")
 
 
-def test_room_is_measured_where_a_folder_would_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    room, files = room_at(tmp_path / "not" / "yet")
-    assert room > 0
-    assert files is None or files > 0
-    counted = SimpleNamespace(f_files=0, f_favail=0, f_bavail=1, f_blocks=2, f_bfree=1, f_frsize=1)
-    monkeypatch.setattr(os, "statvfs", lambda _: counted)
-    assert room_at(tmp_path)[1] is None
-    monkeypatch.setattr(resources, "room_at", lambda _: (9_000_000_000, None))
-    assert states(check_disk, scope_of(tmp_path)) == {"room on disk": "ok"}
+def test_where_nobody_counts_files_or_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources, "free_names", lambda _: None)
+    monkeypatch.setattr(resources, "free_bytes", lambda _: 9_000_000_000)
+    assert only(check_disk, scope_of(tmp_path)).found == "9.0 GB at least"
+    monkeypatch.setattr(resources, "free_bytes", lambda _: None)
+    assert only(check_disk, scope_of(tmp_path)).found == "this system does not tell how much is free"
 
 
 def test_a_current_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
+from tellapart.cache import write_rows
 from tellapart.doctor.wholeness import fault_of
 from tellapart.files import write_bytes, write_json
 from tellapart.models.backbone_file import backbone_onnx
 from tellapart.models.backbones import find_backbone
-from tellapart.photos.batches import write_rows
 from tellapart.weights.pins import find_pin
 from tellapart.weights.store import locate
 

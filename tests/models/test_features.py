@@ -206,7 +206,7 @@ def test_maps_are_kept_some_photos_a_file(
     monkeypatch: pytest.MonkeyPatch,
     runs: list[int],
 ) -> None:
-    monkeypatch.setattr(features, "SHARD", 4)
+    monkeypatch.setattr("tellapart.models.kept_features.SHARD", 4)
     found = computed(pretrained, photos, tmp_path)
     shards = sorted((tmp_path / "features" / pretrained.source.key).glob("*.safetensors"))
     held = {name: maps for path in shards for name, maps in load_file(path).items()}

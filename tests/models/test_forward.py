@@ -8,6 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tellapart.models.forward import BATCH, Forward, Later, Streams, in_batches, side_by_side
+from tellapart.out_of_memory import HALVINGS
 
 
 def doubler() -> bytes:
@@ -183,3 +184,19 @@ def test_what_has_not_begun_when_nobody_asks_any_more_is_left() -> None:
     threading.Timer(0.2, go.set).start()
     results.close()  # type: ignore[attr-defined]
     assert 2 not in begun
+
+
+def test_streams_halve_a_batch_that_does_not_fit() -> None:
+    HALVINGS.told()
+    sizes = []
+
+    def run(batch: np.ndarray) -> list[np.ndarray]:
+        sizes.append(len(batch))
+        if len(batch) > 2:
+            raise MemoryError
+        return list(batch * 2)
+
+    streams = Streams(run, streams=1, batch=8)
+    assert [int(found[0]) for found in streams.each(np.array([n]) for n in range(10))] == [2 * n for n in range(10)]
+    assert max(sizes) == 8
+    assert HALVINGS.told() == "A batch of 8 photos did not fit into memory; it was computed in batches of 2."

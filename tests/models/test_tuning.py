@@ -8,7 +8,8 @@ import optuna
 import pytest
 from tiny_set import QUIET, draw_set, task_on
 
-from tellapart.errors import TrainingError
+from limited import files_limited
+from tellapart.errors import StorageError, TrainingError
 from tellapart.files import read_csv
 from tellapart.models import tuning
 from tellapart.models.halving import IN_VAIN
@@ -282,3 +283,40 @@ def test_the_same_seed_draws_the_same_settings(photos: Path, tmp_path: Path, mon
         fit_tuned(task_on(photos, tmp_path / place, Options(seed=seed, trials=3)), SIZE)
     assert fits[:3] == fits[3:6]
     assert fits[6:] != fits[:3]
+
+
+@pytest.mark.parametrize("most", [1_000, 60_000, 110_000])
+def test_a_study_that_cannot_be_written_is_one_line_and_goes_on_later(
+    task: Task, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, most: int
+) -> None:
+    long = replace(task, options=replace(task.options, trials=8))
+    whole = replace(long, folder=tmp_path / "whole" / "recipes" / "tiny")
+    scripted(monkeypatch, lambda number: [1.0 - 0.01 * number] * 3)
+    fit_tuned(whole, SIZE)
+    scripted(monkeypatch, lambda number: [1.0 - 0.01 * number] * 3)
+    with files_limited(most), pytest.raises(StorageError, match=r"study\.db\. .*Next: ") as told:
+        fit_tuned(long, SIZE)
+    assert "\n" not in str(told.value)
+    assert (tmp_path / "whole" / "study.db").stat().st_size > most, "this limit is met by nothing"
+    fit_tuned(long, SIZE)
+    kept = [[trial.params for trial in trials_of(one) if trial.state.name == "COMPLETE"] for one in (whole, long)]
+    assert kept[0] == kept[1]
+
+
+def test_a_trial_that_a_full_disk_ended_is_made_again(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, lambda number: [1.0 - 0.1 * number])
+    genuine = Settings.fit
+    asked = []
+
+    def full(self: Settings, *given: Any, **named: Any) -> Fitted:
+        asked.append(self)
+        if len(asked) == 2:
+            raise StorageError("Cannot write the cache. The disk is full.")
+        return genuine(self, *given, **named)
+
+    monkeypatch.setattr(Settings, "fit", full)
+    with pytest.raises(StorageError):
+        fit_tuned(task, SIZE)
+    fit_tuned(task, SIZE)
+    assert asked[2] == asked[1]
+    assert sum(trial.state.name == "COMPLETE" for trial in trials_of(task)) == 3

@@ -1,5 +1,6 @@
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from photo_maker import class_folders
 from tellapart.errors import PhotosError, UnreadablePhotoError
 from tellapart.photos import batches as module
-from tellapart.photos.batches import Ahead, Batches, decoded, label_numbers, map_rows, pixels_of, rows_of, write_rows
+from tellapart.photos.batches import Ahead, Batches, decoded, label_numbers, pixels_of, rows_of
 from tellapart.photos.decode import decode
 from tellapart.photos.pixels import PixelSpec, to_pixels
 from tellapart.photos.scan import Photo, Photos, scan
@@ -172,12 +173,18 @@ def test_a_photo_that_has_gone_leaves_nothing_half_done(photos: Photos, tmp_path
     assert not list((tmp_path / "cache" / "pixels").iterdir())
 
 
-def test_rows_survive_the_disk(tmp_path: Path) -> None:
-    rows = np.arange(12, dtype=np.float32).reshape(3, 4)
-    write_rows(tmp_path / "a.npy", iter(rows), (3, 4), np.float32)
-    assert (map_rows(tmp_path / "a.npy") == rows).all()
-    assert (np.load(tmp_path / "a.npy") == rows).all()
-    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+def test_a_photo_that_was_replaced_is_named_and_not_kept_under_the_other_name(photos: Photos, tmp_path: Path) -> None:
+    first, second = (photos.root / photos.items[place].path for place in (0, 1))
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(PhotosError, match=f"{first} was changed while the run went on. Next: bring it back"):
+        decoded(photos.root, photos.items, SPEC, cache=tmp_path / "cache", progress=Silent())
+    assert not list((tmp_path / "cache" / "pixels").iterdir())
+
+
+def test_what_is_not_known_of_an_early_run_is_not_checked(photos: Photos) -> None:
+    before = replace(photos.items[0], content="")
+    (photos.root / before.path).write_bytes((photos.root / photos.items[1].path).read_bytes())
+    assert len(list(pixels_of(photos.root, [before], SPEC))) == 1
 
 
 def test_label_numbers_follow_the_classes(photos: Photos) -> None:

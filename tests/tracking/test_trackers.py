@@ -1,6 +1,7 @@
 """Whatever a tracker does, the run is whole."""
 
 import socket
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from as_user import Notes, run
+from limited import files_limited
 from tellapart.errors import TrainingError, UnknownNameError
 from tellapart.tracking import trackers as module
 from tellapart.tracking.record import Record
@@ -94,3 +96,22 @@ def test_a_wrong_name_ends_the_command_before_anything_is_read(
     status, _, err = run(capsys, "fit", tmp_path / "nowhere", "--out", tmp_path / "run", "--track", "mlfow")
     assert status == 2
     assert "No tracker is called 'mlfow'. Did you mean mlflow?" in err
+
+
+def test_a_tensorboard_on_a_full_disk_ends_alone_and_quietly(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    board = pytest.importorskip("tellapart.tracking.tensorboard").TensorBoardTracker(tmp_path)
+    notes = Notes()
+    tracking = Tracking([board], tmp_path, notes).begin({})
+    hook = threading.excepthook
+
+    def log(one: Any) -> None:
+        one._scalar("a", "loss", 1.0, 0)
+        one._flush()
+
+    with files_limited(2_000):
+        for _ in range(200):
+            tracking._each(log)
+    tracking._each(lambda one: one.close(failed=False))
+    assert sum("tensorboard stopped" in line and "goes on without it" in line for line in notes.lines) == 1
+    assert "Traceback" not in capfd.readouterr().err
+    assert threading.excepthook is not hook

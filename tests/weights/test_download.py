@@ -256,7 +256,7 @@ def test_a_full_disk_keeps_what_has_come(server: Server, part: Path, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(StorageError, match=r"disk is full\. Next: .*TELLAPART_WEIGHTS"):
+        with pytest.raises(StorageError, match=r"disk is full\..*Next: .*TELLAPART_WEIGHTS"):
             download(wanted(server.address("/good")), part, Notes(), QUICK)
     assert len(server.asked) == 1, "a full disk is no broken connection"
     download(wanted(server.address("/good")), part, Notes(), QUICK)
@@ -266,5 +266,5 @@ def test_a_full_disk_keeps_what_has_come(server: Server, part: Path, monkeypatch
 def test_errors_of_the_store_say_how_to_move_it(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"read-only\. Next: .*TELLAPART_WEIGHTS=FOLDER"), store_errors(tmp_path):
         raise OSError(30, "Read-only file system")
-    with pytest.raises(OSError, match="input/output"), store_errors(tmp_path):
-        raise OSError(5, "input/output error")
+    with pytest.raises(OSError, match="no child"), store_errors(tmp_path):
+        raise OSError(10, "no child processes")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tellapart.deploy.field_test import FieldTest
 from tellapart.errors import RunFolderError
-from tellapart.files import make_folder, write_json, write_text
+from tellapart.files import make_folder, whole_or_empty, write_json, write_text
 from tellapart.plain_text import csv_line
 from tellapart.report.field_test_page import FILE, PAGE, write_field_test_page
 from tellapart.run import check_free, keep_apart
@@ -32,17 +32,18 @@ def write_field_test(out: Path, told: FieldTest) -> Path:
     Raises:
         StorageError: No space, no permission.
     """
-    make_folder(out)
     classes = told.model["classes"]
     rows = [
         [photo.path, photo.label, classes[int(shares.argmax())], *(f"{share:.9g}" for share in shares)]
         for photo, shares in zip(told.picked.photos, told.probabilities, strict=True)
     ]
-    write_text(out / "predictions.csv", _table(["path", "class", "predicted", *classes], sorted(rows)))
     counts = [[name, *map(str, row)] for name, row in zip(classes, told.score.confusion, strict=True)]
-    write_text(out / "confusion.csv", _table(["class", *classes], counts))
-    write_json(out / FILE, told.as_json())
-    write_field_test_page(out)
+    with whole_or_empty(out):
+        make_folder(out)
+        write_text(out / "predictions.csv", _table(["path", "class", "predicted", *classes], sorted(rows)))
+        write_text(out / "confusion.csv", _table(["class", *classes], counts))
+        write_json(out / FILE, told.as_json())
+        write_field_test_page(out)
     return out / PAGE
 
 

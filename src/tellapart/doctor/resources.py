@@ -1,7 +1,6 @@
 """What there is to work with: cores and threads, memory, room on disk."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Final
 from tellapart.doctor.finding import Finding, Scope
 from tellapart.doctor.kept_files import fault_of_folder
 from tellapart.machine import allowed_cores, seen_cores
+from tellapart.memory import available_bytes
+from tellapart.storage import free_bytes, free_names
 
 _THREADS: Final = (
     "OMP_NUM_THREADS",
@@ -19,8 +20,6 @@ _THREADS: Final = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
 )
-_CONTROL: Final = Path("/sys/fs/cgroup")  # where Linux tells what a container may use
-_MEMORY: Final = Path("/proc/meminfo")
 _GIGABYTE: Final = 1e9
 _BUSY: Final = 2.0  # processes that wait for each core
 
@@ -63,7 +62,7 @@ def check_load(scope: Scope) -> Iterator[Finding]:  # noqa: ARG001  a check's sh
 
 def check_memory(scope: Scope) -> Iterator[Finding]:  # noqa: ARG001  a check's shape
     """There is memory for a run; what a container may use counts."""
-    free = free_memory()
+    free = available_bytes()
     if free is None:
         yield Finding("ok", "memory", "this system does not tell how much is free")
     elif free < 0.5 * _GIGABYTE:
@@ -76,33 +75,15 @@ def check_memory(scope: Scope) -> Iterator[Finding]:  # noqa: ARG001  a check's 
         yield Finding("ok", "memory", f"{free / _GIGABYTE:.1f} GB are free")
 
 
-def free_memory() -> float | None:
-    """Bytes that this process could take: of the machine, or of its container where that is less."""
-    free = [_available(), _below(_CONTROL / "memory.max", _CONTROL / "memory.current")]
-    older = _CONTROL / "memory"
-    free.append(_below(older / "memory.limit_in_bytes", older / "memory.usage_in_bytes"))
-    return min((value for value in free if value is not None), default=None)
-
-
-def _available() -> float | None:
-    with suppress(OSError, ValueError, IndexError):
-        lines = _MEMORY.read_text().splitlines()
-        return next((int(line.split()[1]) * 1024.0 for line in lines if line.startswith("MemAvailable")), None)
-    return None
-
-
-def _below(limit: Path, used: Path) -> float | None:
-    with suppress(OSError, ValueError):  # "max" is no number: no limit
-        return max(0.0, float(int(limit.read_text()) - int(used.read_text())))
-    return None
-
-
 def check_disk(scope: Scope) -> Iterator[Finding]:
     """There is room where files are written: the cache, the weights, temporary files, the current folder."""
-    tight = False
+    tight, rooms = False, list[int]()
     for name, folder, way_out in _places(scope):
-        room, files = room_at(folder)
-        if files == 0:
+        room = free_bytes(folder)
+        if room is None:
+            continue  # this system does not tell
+        rooms.append(room)
+        if free_names(folder) == 0:
             tight = True
             yield Finding("wrong", f"room for {name}", f"{folder}: no further file can be made (no inode)", way_out)
         elif room < 0.2 * _GIGABYTE:
@@ -113,8 +94,8 @@ def check_disk(scope: Scope) -> Iterator[Finding]:
             found = f"{room / _GIGABYTE:.1f} GB in {folder}; kept activations take up to 2"
             yield Finding("warn", f"room for {name}", found, way_out)
     if not tight:
-        least = min(room_at(folder)[0] for _, folder, _ in _places(scope))
-        yield Finding("ok", "room on disk", f"{least / _GIGABYTE:.1f} GB at least")
+        found = f"{min(rooms) / _GIGABYTE:.1f} GB at least" if rooms else "this system does not tell how much is free"
+        yield Finding("ok", "room on disk", found)
 
 
 def _places(scope: Scope) -> list[tuple[str, Path, str]]:
@@ -126,18 +107,6 @@ def _places(scope: Scope) -> list[tuple[str, Path, str]]:
     with suppress(OSError):  # told by the check of temporary files
         places.append(("temporary files", Path(gettempdir()), "export TMPDIR=FOLDER, on a disk with room"))
     return places
-
-
-def room_at(folder: Path) -> tuple[int, int | None]:
-    """Bytes that are free where a folder is or would be, and how many files can be made; None where nobody counts."""
-    place = folder.absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    room = shutil.disk_usage(place).free
-    if not hasattr(os, "statvfs"):
-        return room, None
-    told = os.statvfs(place)
-    return room, told.f_favail if told.f_files else None
 
 
 def check_current_folder(scope: Scope) -> Iterator[Finding]:  # noqa: ARG001  a check's shape

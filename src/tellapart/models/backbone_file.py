@@ -8,6 +8,7 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
+from tellapart.cache import kept_where_possible
 from tellapart.files import write_bytes
 from tellapart.models import chains, onnx_bytes, pocket
 from tellapart.models.backbones import Backbone
@@ -39,7 +40,6 @@ def backbone_onnx(backbone: Backbone, size: int, path: Path, cache: Path) -> byt
         WeightsError: The file is of another network.
         OptionError: The network does not work at that size, or cannot be exported.
         MissingExtraError: It takes Keras to build it, which is not installed.
-        StorageError: The cache cannot be written.
     """
     kept = cache / "onnx" / f"{_key(backbone, size, path)}.onnx"
     content = _whole(kept)
@@ -47,7 +47,8 @@ def backbone_onnx(backbone: Backbone, size: int, path: Path, cache: Path) -> byt
         direct = backbone.module == "pocket" or backbone.name in chains.CHAINS
         built = _straight(backbone, size, path) if direct else _by_keras(backbone, size, path)
         content = built + _seal(built)
-        write_bytes(kept, content)
+        with kept_where_possible():
+            write_bytes(kept, content)
     return content
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 
+from tellapart.cache import kept_where_possible
 from tellapart.machine import streams_and_threads, usable_cores
 from tellapart.models.forward import Streams, runtime_session
 from tellapart.models.machine_record import keep, kept
@@ -82,9 +83,6 @@ def fast_forward(
 
     Returns:
         Gives an array a photo, or where several outputs are named a tuple of them.
-
-    Raises:
-        StorageError: The choice cannot be kept.
     """
     name = f"engine {key}"
     settings = Settings.from_dict(kept(cache, name))
@@ -93,7 +91,8 @@ def fast_forward(
         return opened(default_settings())
     if settings is None:
         settings, rate = measured(content, opened)
-        keep(cache, name, {**asdict(settings), "photos_per_second": round(rate, 1)})
+        with kept_where_possible():
+            keep(cache, name, {**asdict(settings), "photos_per_second": round(rate, 1)})
     return opened(settings)
 
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from tellapart.cache import kept_rows, kept_where_possible
 from tellapart.errors import OptionError, WeightsError
-from tellapart.files import make_folder, write_bytes
 from tellapart.machine import has_vnni
 from tellapart.models import hub, pocket
 from tellapart.models.backbone_file import MAPS, POOLED, backbone_onnx
@@ -22,18 +22,17 @@ from tellapart.models.backbones import Backbone, build_backbone
 from tellapart.models.backend import keras
 from tellapart.models.engine import fast_forward
 from tellapart.models.forward import Later, Run, in_batches
+from tellapart.models.kept_features import held_means, keep, pooled
 from tellapart.models.kept_seconds import FILE, add_seconds, seconds_of
 from tellapart.models.task import Task
 from tellapart.models.weights import fingerprint, load_weights
-from tellapart.photos.batches import DECODER, map_rows, pixels_of, write_rows
+from tellapart.photos.batches import DECODER, pixels_of
 from tellapart.photos.pixels import PixelSpec
 from tellapart.photos.scan import Photo, digest_of
-from tellapart.progress import Progress, track
+from tellapart.progress import Progress, Silent, track
 
 CALIBRATION: Final = 64  # photos
 _INT8_FORMAT: Final = "int8 1"  # counts up where the same photos are rounded otherwise
-SHARD: Final = 64  # photos a file: at most 64 are computed again after a kill
-_POOLED: Final = "pooled"  # the folder of the means, which are read again and again; the maps seldom
 
 
 @dataclass(frozen=True)
@@ -157,22 +156,23 @@ def photo_to(pretrained: Pretrained, network: Any) -> Any:
 def pooled_features(
     source: Source, root: Path, photos: Sequence[Photo], *, cache: Path, progress: Progress
 ) -> np.ndarray:
-    """The mean of each channel of the last activation maps.
+    """The mean of each channel of the last activation maps; where the cache cannot be written they are not kept.
 
     Returns:
         Shape (photos, channels), float32.
     """
-    folder = make_folder(cache / "features" / source.key)
-    held = _held(folder)
+    folder = cache / "features" / source.key
+    held: dict[str, Path] = held_means(folder)
+    new: dict[str, np.ndarray] = {}
     missing = list({photo.content: photo for photo in photos if photo.content not in held}.values())
     if missing:
         found = _computed(source, root, missing, cache)
         title = f"Features of {source.backbone.name}"
         start = time.perf_counter()
-        _keep(folder, missing, track(found, title, len(missing), progress))
-        add_seconds(folder / FILE, len(missing), time.perf_counter() - start)
-        held = _held(folder)
-    return _pooled(held, photos)
+        new = keep(folder, missing, track(found, title, len(missing), progress), progress)
+        with kept_where_possible(progress):
+            add_seconds(folder / FILE, len(missing), time.perf_counter() - start)
+    return pooled(held, photos, new)
 
 
 def kept_features(source: Source, photos: Sequence[Photo], cache: Path) -> np.ndarray | None:
@@ -181,8 +181,8 @@ def kept_features(source: Source, photos: Sequence[Photo], cache: Path) -> np.nd
     Returns:
         Shape (photos, channels), float32; None where a photo is missing.
     """
-    held = _held(cache / "features" / source.key)
-    return _pooled(held, photos) if photos and all(photo.content in held for photo in photos) else None
+    held = held_means(cache / "features" / source.key)
+    return pooled(held, photos) if photos and all(photo.content in held for photo in photos) else None
 
 
 @dataclass(frozen=True)
@@ -239,51 +239,6 @@ def _network_key(source: Source) -> str:
     return f"{replace(source, calibration=()).key} int8" if source.calibration else source.key
 
 
-def _held(folder: Path) -> dict[str, Path]:
-    """Which photo's means lie in which file; a damaged file counts as missing."""
-    from safetensors import SafetensorError, safe_open
-
-    held: dict[str, Path] = {}
-    for path in sorted((folder / _POOLED).glob("[!.]*.safetensors")):
-        try:
-            with safe_open(path, framework="numpy") as file:
-                held.update(dict.fromkeys(file.keys(), path))
-        except SafetensorError:
-            path.unlink()  # our own cache: computed again
-    return held
-
-
-def _keep(folder: Path, photos: Sequence[Photo], found: Iterator[dict[str, np.ndarray]]) -> None:
-    """Write maps, then means: whose means are there, its maps are."""
-    from safetensors.numpy import save
-
-    make_folder(folder / _POOLED)
-    for start in range(0, len(photos), SHARD):
-        some = photos[start : start + SHARD]
-        maps, means = {}, {}
-        for photo in some:
-            told = next(found)
-            means[photo.content] = told[POOLED]
-            if MAPS in told:
-                maps[photo.content] = told[MAPS].astype(np.float16)
-        name = f"{some[0].content[:32]}.safetensors"
-        if maps:
-            write_bytes(folder / name, save(maps))
-        write_bytes(folder / _POOLED / name, save(means))
-
-
-def _pooled(held: dict[str, Path], photos: Sequence[Photo]) -> np.ndarray:
-    from safetensors import safe_open
-
-    means: dict[str, np.ndarray] = {}
-    wanted = {photo.content for photo in photos}
-    for path in sorted({held[content] for content in wanted}):
-        with safe_open(path, framework="numpy") as file:
-            for content in wanted.intersection(file.keys()):
-                means[content] = file.get_tensor(content)
-    return np.stack([means[photo.content] for photo in photos])
-
-
 @dataclass(frozen=True)
 class Cut:
     """A backbone in two: the frozen lower part runs forward only, the upper part learns.
@@ -323,7 +278,11 @@ def cut(pretrained: Pretrained, cache: Path) -> Cut:
 
 
 def activations(
-    lower: Run, pictures: Callable[[], Iterator[np.ndarray]], shape: tuple[int, ...], path: Path
+    lower: Run,
+    pictures: Callable[[], Iterator[np.ndarray]],
+    shape: tuple[int, ...],
+    path: Path,
+    progress: Progress | None = None,
 ) -> np.ndarray:
     """What the frozen lower part makes of some pictures, computed once and kept at `path`, what it took beside it.
 
@@ -332,12 +291,14 @@ def activations(
         pictures: Gives the pictures, each (size, size, 3).
         shape: Of the result: (pictures, rows, columns, channels).
         path: A .npy file whose name holds everything that the result depends on.
+        progress: Where it is told that the cache cannot be used.
 
     Returns:
-        The activations, float16, mapped from disk.
+        The activations, float16, mapped from disk, or in memory where they cannot be written.
     """
-    if not path.exists():
-        start = time.perf_counter()
-        write_rows(path, in_batches(lower, pictures()), shape, np.float16)
-        add_seconds(path.with_suffix(".json"), shape[0], time.perf_counter() - start)
-    return map_rows(path)
+    was_there, start = path.exists(), time.perf_counter()
+    found = kept_rows(path, lambda: in_batches(lower, pictures()), shape, np.float16, progress or Silent())
+    if not was_there:
+        with kept_where_possible(progress):
+            add_seconds(path.with_suffix(".json"), shape[0], time.perf_counter() - start)
+    return found

@@ -11,6 +11,8 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import onnxruntime
 
+from tellapart.out_of_memory import in_halves
+
 BATCH: Final = 16  # on 2 cores MobileNetV2 is as fast at 8 to 32; less memory for large networks
 
 Run = Callable[[np.ndarray], np.ndarray]
@@ -43,10 +45,18 @@ class Forward:
             batch: Photos along the first axis.
             names: Which outputs; those that the network does not have are left out. By default all of them.
                 ONNX Runtime computes the others all the same (docs/LOG.md); a graph without them does not.
+
+        Raises:
+            MemoryShortError: Not even one photo at a time fits into memory.
         """
         wanted = None if names is None else set(names)
         asked = [output.name for output in self.outputs if wanted is None or output.name in wanted]
-        found = self._session.run(asked, {self.inputs[0].name: batch.astype(np.float32, copy=False)})
+        name_of_input = self.inputs[0].name
+
+        def run(some: np.ndarray) -> list[np.ndarray]:
+            return list(self._session.run(asked, {name_of_input: some.astype(np.float32, copy=False)}))
+
+        found = in_halves(run, batch, lambda first, second: list(map(_joined, first, second)))
         return {name: np.asarray(output) for name, output in zip(asked, found, strict=True)}
 
     @property
@@ -74,11 +84,14 @@ class Streams:
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Run a batch, cut into smaller ones, through a network of one output; photos along the first axis."""
-        return np.stack(list(self.each(batch) if len(batch) > self.batch else self._run(batch)))
+        return np.stack(list(self.each(batch) if len(batch) > self.batch else self._fitting(batch)))
 
     def each(self, inputs: Iterable[np.ndarray]) -> Iterator[Any]:
         """Run single inputs, in their order; while a result is used the next batches are computed."""
-        return side_by_side(lambda some: self._run(np.stack(some)), inputs, streams=self.streams, batch=self.batch)
+        return side_by_side(lambda some: self._fitting(np.stack(some)), inputs, streams=self.streams, batch=self.batch)
+
+    def _fitting(self, batch: np.ndarray) -> Iterable[Any]:
+        return in_halves(self._run, batch, lambda first, second: [*first, *second])
 
 
 def side_by_side(
@@ -118,6 +131,10 @@ class Later:
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Run one batch."""
         return self.opened()(batch)
+
+
+def _joined(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return np.concatenate([first, second])
 
 
 def runtime_session(model: bytes, *, optimised: bool = True, threads: int = 0) -> Any:

@@ -136,8 +136,9 @@ def _signature(network: Any, parts: tuple[Batches, Batches], plan: Plan) -> str:
     """What a training depends on that its run folder does not fix, or a new version may change."""
     shapes = [str(tuple(variable.shape)) for variable in network.variables]
     labels = [part.labels.tobytes().hex() for part in parts]
+    sizes = [str(part.batch_size) for part in parts]  # not the plan's, where memory was too little for those
     made_by = [VERSION, keras.backend.backend(), version("keras")]
-    return digest_of([*made_by, repr(plan), str(parts[0].seed), *labels, *shapes])
+    return digest_of([*made_by, repr(plan), str(parts[0].seed), *sizes, *labels, *shapes])
 
 
 def _arrays(variables: Sequence[Any]) -> list[np.ndarray]:

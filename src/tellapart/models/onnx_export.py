@@ -99,6 +99,11 @@ def _export_elsewhere(network: Any, path: Path) -> None:
         text=True,
         check=False,
     )
+    if result.returncode < 0:
+        raise TellapartError(
+            f"The process that exports through {backend} was ended by the system (signal {-result.returncode}), as "
+            "it does where memory is short. Next: end other programs, then the same command with --resume"
+        )
     if result.returncode:
         raise TellapartError(f"The export through {backend} failed: {result.stderr.strip()[-300:]}")
 

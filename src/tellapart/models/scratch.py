@@ -10,6 +10,7 @@ import numpy as np
 from tellapart.models.backend import keras
 from tellapart.models.task import Fitted, Task
 from tellapart.models.training import Plan, Watcher, train
+from tellapart.out_of_memory import in_halves
 from tellapart.photos.augment import augment_batch
 from tellapart.photos.batches import Batches, Fetch, decoded, rows_of
 from tellapart.photos.pixels import PixelSpec
@@ -77,13 +78,18 @@ def predict(network: Any, inputs: np.ndarray) -> np.ndarray:
 
 def outputs_of(network: Any, inputs: np.ndarray) -> list[np.ndarray]:
     """Every output of a Keras network, float32, some inputs at a time."""
-    some = range(0, len(inputs), VALIDATION_BATCH)
-    answers = [
-        network.predict_on_batch(np.asarray(inputs[start : start + VALIDATION_BATCH], dtype=np.float32))
-        for start in some
-    ]
-    parts = zip(*([answer] if len(network.outputs) == 1 else answer for answer in answers), strict=True)
-    return [np.concatenate([keras.ops.convert_to_numpy(batch) for batch in part]) for part in parts]
+
+    def run(batch: np.ndarray) -> list[np.ndarray]:
+        found = network.predict_on_batch(np.asarray(batch, dtype=np.float32))
+        return [keras.ops.convert_to_numpy(one) for one in ([found] if len(network.outputs) == 1 else found)]
+
+    some = (inputs[start : start + VALIDATION_BATCH] for start in range(0, len(inputs), VALIDATION_BATCH))
+    answers = [in_halves(run, batch, _joined) for batch in some]
+    return [np.concatenate(part) for part in zip(*answers, strict=True)]
+
+
+def _joined(first: list[np.ndarray], second: list[np.ndarray]) -> list[np.ndarray]:
+    return [np.concatenate(pair) for pair in zip(first, second, strict=True)]
 
 
 def trainable_parameters(network: Any) -> int:

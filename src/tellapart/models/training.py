@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from tellapart.models.backend import keras, uses_accelerator
+from tellapart.models.fitting_batches import with_fitting_batches
 from tellapart.models.fused import fused_batch_norms
 from tellapart.models.precision import bfloat16_steps
 from tellapart.photos.batches import Ahead, Batches
@@ -66,6 +67,7 @@ class History:
         phases: The last epoch of each phase before the last one.
         waited: Seconds that the network waited for photos.
         found_done: Seconds of training that an earlier process spent on it, before it was killed.
+        batch_size: Photos a step, where memory was too little for what was planned; else 0.
     """
 
     rows: tuple[Epoch, ...] = ()
@@ -74,6 +76,7 @@ class History:
     phases: tuple[int, ...] = ()
     waited: float = 0.0
     found_done: float = 0.0
+    batch_size: int = 0
 
     def __add__(self, later: "History") -> "History":
         """Join two phases of training; epochs and seconds count on."""
@@ -82,7 +85,8 @@ class History:
         moved = tuple(replace(row, epoch=row.epoch + epochs, seconds=row.seconds + seconds) for row in later.rows)
         best = epochs + later.best_epoch if later.best_epoch else self.best_epoch
         waited, done = self.waited + later.waited, self.found_done + later.found_done
-        return History(self.rows + moved, best, later.stopped, (*self.phases, epochs), waited, done)
+        size = later.batch_size or self.batch_size
+        return History(self.rows + moved, best, later.stopped, (*self.phases, epochs), waited, done, size)
 
 
 @dataclass
@@ -115,7 +119,16 @@ def train(network: Any, parts: tuple[Batches, Batches], plan: Plan, watcher: Wat
 
     Raises:
         TrainingError: The loss is not finite; the message names recipe and epoch.
+        MemoryShortError: Not even batches of one photo fit into memory.
     """
+    history: History
+    history, size = with_fitting_batches(
+        network, parts, watcher.progress, watcher.name, lambda own: _train(network, own, plan, watcher)
+    )
+    return history if size == parts[0].batch_size else replace(history, batch_size=size)
+
+
+def _train(network: Any, parts: tuple[Batches, Batches], plan: Plan, watcher: Watcher) -> History:
     # Their base classes are Keras'.
     from tellapart.models.epochs import Diary, Feed, Waiting
     from tellapart.models.keeper import Keeper

@@ -177,7 +177,7 @@ def _views(task: Task, pretrained: Pretrained, halves: Cut, photos: Sequence[Pho
     told = lambda: track(pictures(), f"Below {halves.layer}", n_pictures, task.progress)  # noqa: E731
     path = task.cache / "activations" / f"{key}.npy"
     start = time.perf_counter()
-    kept = activations(halves.lower, told, (n_pictures, *halves.shape), path)
+    kept = activations(halves.lower, told, (n_pictures, *halves.shape), path, task.progress)
     spent = time.perf_counter() - start
     found_done = seconds_of(path.with_suffix(".json"), n_pictures / task.rounds, measured=spent) - spent
     place = {photo.path: number for number, photo in enumerate(together)}

@@ -4,7 +4,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from tellapart.errors import TrainingError
-from tellapart.files import read_csv, read_json, write_csv
+from tellapart.files import make_folder, read_csv, read_json, storage_errors, write_csv
 from tellapart.models import networks
 from tellapart.models.backend import keras
 from tellapart.models.halving import at_rung, is_behind, is_in_vain
@@ -24,7 +24,7 @@ from tellapart.photos.scan import digest_of
 
 _STARTUP: Final = 4  # trials drawn at random before the sampler learns from them
 _AGAIN_OF: Final = "again_of"  # the trial that a kill ended, and whose settings this one has
-_INTERRUPTED: Final = "interrupted"  # by Ctrl-C
+_INTERRUPTED: Final = "interrupted"  # by Ctrl-C, a full disk, or memory that was too little
 CUT_OFF: Final = "cut_off"  # by the time budget, which is not over at the same epoch twice
 
 
@@ -159,8 +159,12 @@ class _Searcher:
         watcher = Watcher(f"trial {trial.number}", self._task.progress, after_epoch)
         try:
             fitted = settings.fit(self._task, "tuned", self._size, watcher)
-        except KeyboardInterrupt:
-            trial.set_user_attr(_INTERRUPTED, True)  # Optuna takes it for one that failed of itself
+        except (optuna.TrialPruned, TrainingError):
+            raise
+        except BaseException:
+            # Optuna takes it for one that failed of itself; where the disk is full it stays as one that was killed.
+            with suppress(Exception):
+                trial.set_user_attr(_INTERRUPTED, True)
             raise
         best = fitted.history.rows[fitted.history.best_epoch - 1]
         trial.set_user_attr("valid_accuracy", best.valid_accuracy)
@@ -267,11 +271,10 @@ def _study(task: Task, before: list[Epoch]) -> Iterator[Any]:
     """Open the study of the run folder; trials that a kill or Ctrl-C ended are queued again."""
     import optuna
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it prints the traceback of each trial that fails
     path = task.folder.parent.parent / "study.db"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
-    try:
+    make_folder(path.parent)
+    with storage_errors(path), _opened(path) as storage:
         study = optuna.create_study(
             storage=storage,
             study_name="tuned",
@@ -291,6 +294,15 @@ def _study(task: Task, before: list[Epoch]) -> Iterator[Any]:
         elif not study.trials:
             study.enqueue_trial(asdict(AUGMENTED))
         yield study
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    import optuna
+
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+    try:
+        yield storage
     finally:
         storage.remove_session()
         storage.engine.dispose()

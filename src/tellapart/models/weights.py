@@ -16,6 +16,7 @@ from tellapart.models.backbones import Backbone
 from tellapart.models.hub import HubBackbone, preset_folder
 from tellapart.models.hub import fingerprint as fingerprint_of_preset
 from tellapart.progress import Progress
+from tellapart.storage import storage_error
 from tellapart.weights.arrays import UNREADABLE, Weighted, read_arrays
 from tellapart.weights.integrity import digest
 from tellapart.weights.layout import Layout, read_layout
@@ -63,7 +64,8 @@ def load_weights(network: Any, path: Path, backbone: Backbone) -> None:
             warnings.simplefilter("error", UserWarning)
             network.load_weights(str(named))
     except (ValueError, KeyError, OSError, AttributeError, UserWarning) as problem:
-        raise WeightsError(complaint) from problem
+        # A temporary folder is written for a file of another name.
+        raise storage_error(problem) or WeightsError(complaint) from problem
 
 
 def read_weights(path: Path, layers: Sequence[Weighted], backbone: Backbone) -> list[list[np.ndarray]]:

@@ -1,8 +1,9 @@
 """Photos as arrays: decoded once at a network's size, then dealt out in batches."""
 
+import hashlib
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Final, Self
 
 import numpy as np
 
+from tellapart.cache import kept_rows
 from tellapart.errors import PhotosError, UnreadablePhotoError
-from tellapart.files import whole_file
 from tellapart.machine import usable_cores
+from tellapart.photos.decode import read
 from tellapart.photos.pixels import PixelSpec, read_pixels
 from tellapart.photos.scan import Photo, digest_of
 from tellapart.progress import Progress, track
@@ -21,40 +23,24 @@ from tellapart.progress import Progress, track
 _AHEAD: Final = 64
 # Counts up where the same file gives other pixels, so that what is kept of it is made anew.
 DECODER: Final = "decoder 3"
+_BACK: Final = "Next: bring it back, and the same command with --resume; or begin anew with another --out"
 
 Fetch = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 def decoded(root: Path, photos: Sequence[Photo], spec: PixelSpec, *, cache: Path, progress: Progress) -> np.ndarray:
-    """The photos at a network's size, decoded once and kept in `cache/pixels`.
+    """The photos at a network's size, decoded once and kept in `cache/pixels`, or in memory where that cannot be.
 
     Returns:
         Shape (photos, size, size, 3), uint8, RGB, mapped from disk and read-only.
     """
     key = digest_of([f"{spec.size} {spec.geometry} {DECODER}", *(photo.content for photo in photos)])
     path = cache / "pixels" / f"{key}.npy"
-    if not path.exists():
-        title = f"Decoding at {spec.size} pixels"
-        pictures = track(pixels_of(root, photos, spec), title, len(photos), progress)
-        write_rows(path, pictures, (len(photos), spec.size, spec.size, 3), np.uint8)
-    return map_rows(path)
 
+    def pictures() -> Iterator[np.ndarray]:
+        return track(pixels_of(root, photos, spec), f"Decoding at {spec.size} pixels", len(photos), progress)
 
-def write_rows(path: Path, rows: Iterable[np.ndarray], shape: tuple[int, ...], kind: type) -> None:
-    """Write an array row by row, whole, in NumPy's own format.
-
-    Not through a memory map: on a full disk that ends the process.
-    """
-    header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
-    with whole_file(path) as temporary, temporary.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        for row in rows:
-            file.write(row.astype(kind, copy=False).tobytes())
-
-
-def map_rows(path: Path) -> np.ndarray:
-    """Map an array that `write_rows` wrote; nothing of it is read before it is used."""
-    return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+    return kept_rows(path, pictures, (len(photos), spec.size, spec.size, 3), np.uint8, progress)
 
 
 def pixels_of(root: Path, photos: Sequence[Photo], spec: PixelSpec) -> Iterator[np.ndarray]:
@@ -62,6 +48,9 @@ def pixels_of(root: Path, photos: Sequence[Photo], spec: PixelSpec) -> Iterator[
 
     Yields:
         Shape (size, size, 3), uint8, RGB.
+
+    Raises:
+        PhotosError: A photo has gone, or holds something else, since it was scanned; the message names it.
     """
     # Pillow releases the interpreter's lock while it decodes and resizes.
     waiting: deque[Future[np.ndarray]] = deque()
@@ -78,12 +67,16 @@ def pixels_of(root: Path, photos: Sequence[Photo], spec: PixelSpec) -> Iterator[
 
 
 def _pixels(root: Path, photo: Photo, spec: PixelSpec) -> np.ndarray:
+    path = root / photo.path
     try:
-        return read_pixels(root / photo.path, spec)
+        content = read(path)
+        # Where it is not what was scanned, its pixels would be kept, and its answers told, under another's name. Runs
+        # of early versions did not write the contents down.
+        if photo.content and hashlib.sha256(content).hexdigest() != photo.content:
+            raise PhotosError(f"{path} was changed while the run went on. {_BACK}")
+        return read_pixels(content, spec)
     except UnreadablePhotoError as problem:
-        raise PhotosError(
-            f"{root / photo.path} was readable before and is not now: {problem}. Next: the same command with --resume"
-        ) from problem
+        raise PhotosError(f"{path} was readable before and is not now: {problem}. {_BACK}") from problem
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import shutil
 import struct
+import threading
 import time
 import zipfile
 from collections.abc import Mapping
@@ -31,10 +32,13 @@ class TensorBoardTracker:
             raise MissingExtraError("TensorBoard", "tensorboard")
         self._folder = run / "tracking" / "tensorboard"
         self._writers: dict[str, Any] = {}
+        self._loud = threading.excepthook
 
     def begin(self, settings: Mapping[str, Any]) -> str:  # noqa: ARG002  each recipe's are logged with its scores
         """Empty the folder: a run that goes on tells all its recipes again."""
         shutil.rmtree(self._folder, ignore_errors=True)
+        # Its writers have threads; one that meets a full disk prints a traceback, and passes the error on as well.
+        threading.excepthook = self._quiet
         return f"tensorboard --logdir {self._folder}"
 
     def recipe(self, record: Record) -> None:
@@ -67,9 +71,16 @@ class TensorBoardTracker:
 
     def close(self, *, failed: bool) -> None:  # noqa: ARG002  an event file has no state
         """Close the event files."""
-        for writer in self._writers.values():
-            writer.close()
-        self._writers.clear()
+        writers, self._writers = self._writers, {}
+        try:
+            for writer in writers.values():
+                writer.close()
+        finally:
+            threading.excepthook = self._loud
+
+    def _quiet(self, told: threading.ExceptHookArgs) -> None:
+        if type(told.thread).__module__ != "tensorboard.summary.writer.event_file_writer":
+            self._loud(told)
 
     def _scalar(self, run: str, tag: str, value: float, step: int) -> None:
         from tensorboard.compat.proto.summary_pb2 import Summary
