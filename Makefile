@@ -47,29 +47,32 @@ bench: setup
 	done
 	$(BIN)/python benchmarks/page.py
 
-$(TOOLS)/.done: requirements/tools.txt
+$(TOOLS)/.done: requirements/tools.lock
 	$(PYTHON) -m venv .tools
-	$(TOOLS)/python -m pip install --quiet --requirement requirements/tools.txt
+	$(TOOLS)/python -m pip install --quiet --require-hashes --only-binary :all: --requirement requirements/tools.lock
 	touch $@
 
 # For every system and Python from 3.11 on; no index, no path of a machine is written down. What is locked stays unless a
 # bound in pyproject.toml forbids it; to bump: make lock LOCK_OPTIONS=--upgrade, or LOCK_OPTIONS="--upgrade-package pillow".
-LOCK := $(TOOLS)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+LOCK := $(TOOLS)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 lock: $(TOOLS)/.done
-	$(LOCK) requirements/build.txt --extra train --extra dev --constraint requirements/constraints.txt \
+	$(LOCK) pyproject.toml requirements/build.txt --extra train --extra dev --constraint requirements/constraints.txt \
 	  --output-file requirements/dev.lock $(LOCK_OPTIONS)
-	$(LOCK) --constraint requirements/dev.lock --output-file requirements/base.lock $(LOCK_OPTIONS)
+	$(LOCK) pyproject.toml --constraint requirements/dev.lock --output-file requirements/base.lock $(LOCK_OPTIONS)
+	$(LOCK) requirements/tools.txt --output-file requirements/tools.lock $(LOCK_OPTIONS)
 
-# Known holes in what is locked; it asks the index for its advisories, so it needs a network.
+# Known holes in what is locked, asked of the package index; of OSV: make audit AUDIT_OPTIONS="--vulnerability-service osv".
+# What is not to be mended, and why, belongs into SECURITY.md: AUDIT_OPTIONS="--ignore-vuln ID".
 audit: $(TOOLS)/.done
-	$(TOOLS)/pip-audit --strict --require-hashes --disable-pip --requirement requirements/dev.lock
+	$(TOOLS)/pip-audit --strict --require-hashes --disable-pip --requirement requirements/dev.lock $(AUDIT_OPTIONS)
 
 # What a release is made of: CycloneDX, checked against its schema by the tool itself before it is written.
 sbom: $(TOOLS)/.done
 	rm -rf dist/.base && mkdir -p dist
 	$(TOOLS)/uv venv --quiet dist/.base
-	$(TOOLS)/uv pip install --quiet --python dist/.base --require-hashes --requirement requirements/base.lock
+	$(TOOLS)/uv pip install --quiet --python dist/.base --require-hashes --only-binary :all: \
+	  --requirement requirements/base.lock
 	$(TOOLS)/cyclonedx-py environment dist/.base --pyproject pyproject.toml --mc-type application \
 	  --output-reproducible --validate --output-file dist/tellapart.cdx.json
 	rm -rf dist/.base
