@@ -102,7 +102,7 @@ def fitted(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     seen = ("CI", "GITHUB_ACTIONS", "PYTEST_CURRENT_TEST", "PYTEST_VERSION", "XDG_CACHE_HOME", "ORT_DISABLE_TELEMETRY")
     environment = {name: value for name, value in environment.items() if name not in seen}
     what = ["--recipes", "majority,linear,baseline", "--backbone", "pocket", "--epochs", "1", "--image-size", "32"]
-    trace = ["strace", "-f", "-qq", "-e", "trace=%network", "-o", str(place / "system calls")]
+    trace = ["strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=%network", "-o", str(place / "system calls")]
     tellapart(environment, "fit", photos, "--out", place / "run", *what, within=trace if shutil.which("strace") else ())
     assert not log.exists(), log.read_text()
     return place / "run"

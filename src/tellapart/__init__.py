@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from tellapart.version import VERSION
 
-# ONNX Runtime from 1.29 on tells its makers of processes and sessions, on Linux and macOS too, unless this is set before
-# it is loaded. It is set here, before any module of ours can load it; processes that are started inherit it.
+# ONNX Runtime from 1.29 on tells its makers of processes and sessions, on Linux and macOS too, unless this is set
+# before it is loaded. It is set here, before any module of ours can load it; processes that are started inherit it.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
