@@ -147,8 +147,13 @@ def test_a_server_reaches_for_no_other_machine(tmp_path: Path, fitted: Path, pho
 
 def test_weights_that_are_asked_for_are_looked_for_where_they_were_published_alone(tmp_path: Path) -> None:
     """The same guard around the same program: what the tests above would see if it reached for anything."""
-    folders = {"TELLAPART_CACHE": str(tmp_path / "cache"), "KERAS_HOME": str(tmp_path / "keras")}
-    environment, log = guarded(tmp_path / "guard", TELLAPART_WEIGHTS="", TELLAPART_MIRROR="", **folders)
+    environment, log = guarded(
+        tmp_path / "guard",
+        TELLAPART_WEIGHTS="",
+        TELLAPART_MIRROR="",
+        TELLAPART_CACHE=str(tmp_path / "cache"),
+        KERAS_HOME=str(tmp_path / "keras"),
+    )
     command = [sys.executable, "-m", "tellapart.cli", "weights", "pull", "vgg16"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 2
