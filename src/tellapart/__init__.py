@@ -8,10 +8,15 @@
 Names are imported when they are first used: `import tellapart` alone is quick.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tellapart.version import VERSION
+
+# ONNX Runtime from 1.29 on tells its makers of processes and sessions, on Linux and macOS too, unless this is set
+# before it is loaded. It is set here, before any module of ours can load it; processes that are started inherit it.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from tellapart.deploy.runtime import Model, load

@@ -145,6 +145,7 @@ def runtime_session(model: bytes, *, optimised: bool = True, threads: int = 0) -
         optimised: False opens it faster and runs it slower.
         threads: That work together on one operator; 0 for one a core.
     """
+    onnxruntime.disable_telemetry_events()  # on Windows the variable that tellapart/__init__.py sets is not heeded
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # what goes wrong is raised, and need not be printed as well

@@ -254,6 +254,7 @@ def import_keras_hub(preset: str) -> Any:
     Raises:
         MissingExtraError: It is not installed.
     """
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # its client would tell its makers how it is used
     try:
         import keras_hub
     except ImportError as problem:
