@@ -169,7 +169,7 @@ def soak(served: Served, photos: Sequence[Good], rate: float, seconds: float, ki
         chance = random.Random(-1)
         while time.monotonic() < until:
             time.sleep(kills)
-            there = served.workers()
+            there = [] if _measured(time.monotonic() - began, seconds) else served.workers()
             if there:
                 os.kill(chance.choice(there), signal.SIGKILL)
                 killed.append(time.monotonic())
@@ -181,6 +181,18 @@ def soak(served: Served, photos: Sequence[Good], rate: float, seconds: float, ki
 
     _together([kill, watch, *(partial(send, number) for number in range(SENDERS))])
     return Soaked(tally, rows, len(killed), time.monotonic() - began)
+
+
+def _moments(seconds: float) -> tuple[float, float, float]:
+    """When memory is measured, minute 1 and the end, and over how many seconds its median is taken."""
+    window = min(30.0, seconds / 6)
+    return min(60.0, seconds / 3), seconds - window / 2, window
+
+
+def _measured(now: float, seconds: float) -> bool:
+    """Whether it is, or soon will be: a worker that has just begun takes less, and is left alone for that long."""
+    first, last, window = _moments(seconds)
+    return any(-1.5 * window <= now - moment <= window / 2 for moment in (first, last))
 
 
 def _ask_one(port: int, photos: Sequence[Good], chance: random.Random, tally: Tally) -> None:
@@ -236,9 +248,7 @@ def tell(found: Soaked, rate: float) -> bool:
     lines.append(f"workers killed: {found.killed}")
     waited = sorted(found.tally.waited)
     lines.append(f"good answers: median {median(waited):.3f} s, slowest {waited[-1]:.2f} s")
-    watched = found.memory[-1][0]  # slow senders end later
-    window = min(30.0, watched / 6)
-    first, last = min(60.0, watched / 3), watched - window / 2
+    first, last, window = _moments(found.memory[-1][0])
     well = not found.tally.faults
     for which, name in ((1, "the server's own process"), (2, "with its workers")):
         before, after = found.grown(which, first, last, window)

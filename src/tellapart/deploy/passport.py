@@ -15,7 +15,15 @@ class StrangeFileError(ValueError):
 
 
 class VersionError(ValueError):
-    """A passport of another format, or none that can be read."""
+    """A passport of another format, or none that can be read.
+
+    Attributes:
+        later: Its format, where a later version than this one made it; else None.
+    """
+
+    def __init__(self, later: int | None = None) -> None:
+        super().__init__(later)
+        self.later = later
 
 
 def read_passport(model: Any) -> dict[str, Any]:
@@ -31,13 +39,14 @@ def read_passport(model: Any) -> dict[str, Any]:
         raise StrangeFileError
     if len(texts) > 1:
         raise ValueError("it holds two passports")
+    passport = None
     try:
         passport = json.loads(texts[0])
         supported = isinstance(passport, dict) and passport.get("format") == FORMAT and set(passport) >= _NEEDED
     except (ValueError, RecursionError):
         supported = False
     if not supported:
-        raise VersionError
+        raise VersionError(_later(passport))
     return dict(passport)
 
 
@@ -61,6 +70,11 @@ def check_passport(passport: dict[str, Any], content: bytes) -> None:
         raise ValueError("its temperature is not a number over 0")
     if not _are_numbers(passport.get("scores", {})):
         raise ValueError("its scores are not numbers")
+
+
+def _later(passport: object) -> int | None:
+    said = passport.get("format") if isinstance(passport, dict) else None
+    return said if isinstance(said, int) and FORMAT < said < 1000 else None
 
 
 def _is_number(value: object) -> bool:
