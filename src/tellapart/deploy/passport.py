@@ -39,15 +39,13 @@ def read_passport(model: Any) -> dict[str, Any]:
         raise StrangeFileError
     if len(texts) > 1:
         raise ValueError("it holds two passports")
-    passport = None
     try:
         passport = json.loads(texts[0])
-        supported = isinstance(passport, dict) and passport.get("format") == FORMAT and set(passport) >= _NEEDED
     except (ValueError, RecursionError):
-        supported = False
-    if not supported:
+        raise VersionError from None
+    if not isinstance(passport, dict) or passport.get("format") != FORMAT or not set(passport) >= _NEEDED:
         raise VersionError(_later(passport))
-    return dict(passport)
+    return passport
 
 
 def check_passport(passport: dict[str, Any], content: bytes) -> None:
