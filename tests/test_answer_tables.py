@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tellapart.answer_tables import AnswerTable, joined, read_answers, write_answers
+from tellapart.answer_tables import AnswerTable, class_columns, joined, read_answers, write_answers
 from tellapart.files import read_csv
 
 CLASSES = ("a", "b,c")
@@ -24,6 +24,18 @@ def test_what_is_written_is_read_back_exactly_and_in_the_order_of_the_paths(tmp_
     assert np.array_equal(back.probabilities.astype(np.float32), written.probabilities[order])
     rows = read_csv(tmp_path / "answers.csv")
     assert [row["predicted"] for row in rows] == [CLASSES[place] for place in written.probabilities.argmax(axis=1)]
+
+
+def test_a_class_may_be_called_as_a_column_and_names_may_hold_line_ends(tmp_path: Path) -> None:
+    classes = ("class", "path", "path (class)", "a\rb")
+    shares = np.random.default_rng(0).dirichlet([1] * 4, 3).astype(np.float32)
+    written = AnswerTable(["a\r.jpg", "b\r\n.jpg", "c\n.jpg"], np.array([1, 0, 3]), shares)
+    write_answers(tmp_path / "answers.csv", classes, written)
+    back = read_answers(tmp_path / "answers.csv", classes)
+    assert back.paths == written.paths
+    assert np.array_equal(back.labels, written.labels)
+    assert np.array_equal(back.probabilities.astype(np.float32), shares)
+    assert len(set(class_columns(classes))) == len(classes)
 
 
 def test_tables_are_joined_in_their_order() -> None:

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tellapart.plain_text import csv_line, for_spreadsheet, for_terminal, from_spreadsheet, json_for_terminal
+from tellapart.plain_text import (
+    csv_line,
+    for_page,
+    for_spreadsheet,
+    for_terminal,
+    from_spreadsheet,
+    isolated,
+    json_for_terminal,
+)
 
 FORMULAS = [
     "=1+1",
@@ -69,3 +77,21 @@ def test_json_stays_json() -> None:
     assert json.loads(text) == evil
     assert all(letter.isprintable() for letter in text)
     assert "é" in text
+
+
+@pytest.mark.parametrize("name", ["chair", "椅子", "😀", "<b>", "naïve 12"])
+def test_a_name_that_runs_forward_is_left_alone(name: str) -> None:
+    assert isolated(name) == name
+    assert for_page(name) == name
+
+
+@pytest.mark.parametrize("name", ["כיסא", "كرسي"])
+def test_a_name_from_right_to_left_is_kept_apart(name: str) -> None:
+    assert isolated(name) == f"\u2068{name}\u2069"
+    assert for_page(isolated(name)) == isolated(name)
+
+
+def test_a_name_cannot_leave_what_keeps_it_apart() -> None:
+    assert isolated("\u202echair") == r"\u202echair"
+    assert isolated("כיסא\u2069\u202e") == "\u2068כיסא\\u2069\\u202e\u2069"
+    assert for_page("a\x00\x1b\x9b\u202e\r\nb") == "a\\x00\\x1b\\x9b\\u202e\\r\nb"

@@ -60,13 +60,3 @@ def test_nouns_follow_their_count() -> None:
 
 def test_a_per_cent_sign_stays_with_its_number() -> None:
     assert words.tied("94.4 % of 10 %") == "94.4\xa0% of 10\xa0%"
-
-
-@pytest.mark.parametrize("name", ["chair", "椅子", "😀", "<b>", "naïve 12"])
-def test_a_name_that_runs_forward_is_left_alone(name: str) -> None:
-    assert words.isolated(name) == name
-
-
-@pytest.mark.parametrize("name", ["כיסא", "كرسي", "\u202echair", "chair\u2069 sofa"])
-def test_a_name_that_turns_the_direction_is_kept_apart(name: str) -> None:
-    assert words.isolated(name) == f"\u2068{name}\u2069"

@@ -1,6 +1,5 @@
 """The command line: parse, call one public function, print. Nothing heavy is imported before it is needed."""
 
-import json
 import os
 import re
 import sys
@@ -22,6 +21,7 @@ from tellapart import (
 )
 from tellapart.cli_weights import Offline
 from tellapart.errors import SAVE_ANEW, MissingExtraError, OptionError, TellapartError, UserError
+from tellapart.printing import echo, echo_json
 from tellapart.stopping import INTERRUPTED, forget_interrupts, heed_interrupts, told_stopped
 from tellapart.weights.offline import forbid_network, offline
 
@@ -123,10 +123,10 @@ def audit(
         photos, out, test_share=test_share, apply=apply, corrections=corrections, progress=Terminal()
     )
     if as_json:
-        typer.echo(json.dumps(audited.as_json(), ensure_ascii=False))
+        echo_json(audited.as_json())
         return
     print_findings([(finding.severity, finding.what, finding.advice) for finding in audited.findings])
-    typer.echo(f"Page: {out / 'audit.html'}")
+    echo(f"Page: {out / 'audit.html'}")
     if apply:
         _print_corrections(out / "corrections.csv", audited)
 
@@ -155,7 +155,7 @@ def predict(  # noqa: PLR0913, PLR0917  one parameter a flag
         raise OptionError(f"--out {out}. Accepted: a name that ends in .csv or .jsonl.")
     loaded = load(model)
     if reject is not None:
-        typer.echo(loaded.doubts.told(reject), err=True)
+        echo(loaded.doubts.told(reject), err=True)
     answers = loaded.answers(find_photos(photos, names_on_input(null=null)), reject=reject)
     if out:
         from tellapart.console import Terminal
@@ -178,7 +178,7 @@ def report(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
 
     heed_interrupts()
     with Hold(run):
-        typer.echo(write_report(run))
+        echo(write_report(run))
 
 
 @app.command()
@@ -236,24 +236,24 @@ def read_duration(text: str) -> float:
 
 def _print_corrections(file: Path, audited: Any) -> None:
     if not audited.labels.photos:
-        typer.echo(f"No {file}: the labels were not checked; the reason stands above.")
+        echo(f"No {file}: the labels were not checked; the reason stands above.")
         return
     proposed, listed = len(audited.labels.probable), len(audited.labels.suspects)
-    typer.echo(f"Corrections: {file} proposes {proposed} of {listed} rows. Look at each photo, and edit the table.")
-    typer.echo(f"Next: tellapart fit PHOTOS --out RUN --corrections {file}")
+    echo(f"Corrections: {file} proposes {proposed} of {listed} rows. Look at each photo, and edit the table.")
+    echo(f"Next: tellapart fit PHOTOS --out RUN --corrections {file}")
 
 
 def _print_run(run: Any, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(run.results, ensure_ascii=False))
+        echo_json(run.results)
         return
     from tellapart.console import print_table
 
     board = run.leaderboard()
     print_table("The ladder: accuracy on test photos (* chosen on validation)", list(board.columns), list(board.rows))
-    typer.echo(f"Chosen: {run.results['best']['why']}")
-    typer.echo(f"Report: {run.folder / 'report.html'}")
-    typer.echo(f"Next:   tellapart predict {run.folder / 'model.onnx'} PHOTO...")
+    echo(f"Chosen: {run.results['best']['why']}")
+    echo(f"Report: {run.folder / 'report.html'}")
+    echo(f"Next:   tellapart predict {run.folder / 'model.onnx'} PHOTO...")
 
 
 def main() -> None:

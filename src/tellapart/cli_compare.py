@@ -1,10 +1,11 @@
 """`tellapart compare`: runs side by side."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from tellapart.printing import echo, echo_json
 
 if TYPE_CHECKING:
     from tellapart.side_by_side import SideBySide
@@ -23,11 +24,11 @@ def compare(
 
     found = put_side_by_side(runs, recipes=recipes, out=out)
     if as_json:
-        typer.echo(json.dumps(found.as_json(), ensure_ascii=False))
+        echo_json(found.as_json())
         return
     _print(found)
     if out is not None:
-        typer.echo(f"Page: {out / 'compare.html'}")
+        echo(f"Page: {out / 'compare.html'}")
 
 
 def _print(found: "SideBySide") -> None:
@@ -37,7 +38,7 @@ def _print(found: "SideBySide") -> None:
     scores = found.table()
     print_table("The scores, each on the run's own test photos", list(scores.columns), [list(r) for r in scores.rows])
     for ground in found.grounds:
-        typer.echo(ground.sentence)
+        echo(ground.sentence)
     if found.comparisons:
         columns = ["second less first", "photos", "points", "95 % interval", "p", "p corrected"]
         rows = [
@@ -55,4 +56,4 @@ def _print(found: "SideBySide") -> None:
         print_table("Paired tests", columns, rows)
     if found.differences:
         print_table("What differs", ["", *found.runs], [[what, *values] for what, values in found.differences])
-    typer.echo(f"Conclusion: {found.conclusion}")
+    echo(f"Conclusion: {found.conclusion}")

@@ -1,6 +1,5 @@
 """`tellapart doctor`: what is installed, what is missing or broken, and the command that mends it."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from tellapart.errors import UserError
+from tellapart.printing import echo_json
 
 if TYPE_CHECKING:
     from tellapart.doctor.finding import Finding
@@ -36,7 +36,7 @@ def doctor(
     if mend:
         findings = mended(findings)
     if as_json:
-        typer.echo(json.dumps([_described(finding) for finding in findings], ensure_ascii=False))
+        echo_json([_described(finding) for finding in findings])
     else:
         _print(findings, every=thorough)
     wrong = [finding.what for finding in findings if finding.state == "wrong"]

@@ -1,11 +1,11 @@
 """`tellapart evaluate`: a model on labelled photos that it has not seen."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from tellapart.printing import echo, echo_json
 from tellapart.stopping import heed_interrupts
 
 if TYPE_CHECKING:
@@ -36,20 +36,19 @@ def evaluate(
     """Try a model on labelled photos: every score with its interval, and where the photos differ from its own."""
     from tellapart.console import Terminal
     from tellapart.new_photos import evaluate as try_on
-    from tellapart.plain_text import for_terminal, json_for_terminal
 
     heed_interrupts()
     tested = try_on(model, photos, out=out, run=run, progress=Terminal())
     if as_json:
-        typer.echo(json_for_terminal(json.dumps(tested.as_json(), ensure_ascii=False, allow_nan=False)))
+        echo_json(tested.as_json())
         return
     _print_scores(tested)
     _print_classes(tested)
     _print_drift(tested)
     for sentence in tested.sentences:
-        typer.echo(for_terminal(sentence))
+        echo(sentence)
     if out is not None:
-        typer.echo(for_terminal(f"Page: {out / 'evaluation.html'}"))
+        echo(f"Page: {out / 'evaluation.html'}")
 
 
 def _print_scores(tested: "FieldTest") -> None:

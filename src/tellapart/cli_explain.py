@@ -1,12 +1,12 @@
 """`tellapart explain`: what a model, or each step of a run, looks at in photos."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from tellapart.errors import SAVE_ANEW, UserError
+from tellapart.printing import echo, echo_json
 from tellapart.stopping import heed_interrupts
 
 
@@ -27,11 +27,11 @@ def explain(
     heed_interrupts()
     told = explain_photos(model, photos, out=out, method=method, class_name=class_name, progress=Terminal())
     if as_json:
-        typer.echo(json.dumps(told, ensure_ascii=False))
+        echo_json(told)
     else:
         for photo in told["photos"]:
             for line in _lines(photo, out):
-                typer.echo(line)
+                echo(line)
     n_errors = sum("error" in photo for photo in told["photos"])
     if n_errors:
         raise UserError(

@@ -1,12 +1,12 @@
 """`tellapart export`: a recipe of a run in other forms, each compared with it on the run's photos."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from tellapart.errors import UserError
+from tellapart.printing import echo, echo_json
 from tellapart.stopping import heed_interrupts
 
 
@@ -31,7 +31,7 @@ def export(  # noqa: PLR0913, PLR0917  one parameter a flag
     told = export_run(run, recipe=recipe, formats=formats, out=out, photos=photos, force=force, progress=Terminal())
     folder = out or run / "exports" / told["source"]["recipe"]
     if as_json:
-        typer.echo(json.dumps(told, ensure_ascii=False))
+        echo_json(told)
     else:
         _print(told, folder)
     refused = [one["why"] for one in told["files"].values() if "why" in one and not one["file"]]
@@ -59,5 +59,5 @@ def _print(told: dict[str, Any], folder: Path) -> None:
     print_table(f"{told['source']['recipe']}, beside the answers of the run", columns, rows)
     for name, one in told["files"].items():
         if one["file"] and "why" in one:
-            typer.echo(f"{name}: {one['why']}")
-    typer.echo(f"Card: {folder / 'MODEL_CARD.md'}")
+            echo(f"{name}: {one['why']}")
+    echo(f"Card: {folder / 'MODEL_CARD.md'}")

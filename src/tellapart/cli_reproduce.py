@@ -1,12 +1,12 @@
 """`tellapart reproduce`: a run made again, and what differs."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tellapart.cli_weights import Offline
+from tellapart.printing import echo, echo_json
 from tellapart.stopping import heed_interrupts
 from tellapart.weights.offline import forbid_network
 from tellapart.words import counted
@@ -36,7 +36,7 @@ def reproduce(
     heed_interrupts(resumable=True)
     found = make_again(run, photos=photos, out=out, resume=resume, progress=Terminal())
     if as_json:
-        typer.echo(json.dumps(found.as_json(), ensure_ascii=False))
+        echo_json(found.as_json())
     else:
         _print(found)
     if found.verdict == DIFFERS:
@@ -59,8 +59,8 @@ def _print(found: "Reproduction") -> None:
     ]
     print_table(f"{found.run}, and again in {found.again}", columns, rows)
     for line in _lines(found):
-        typer.echo(line)
-    typer.echo(f"Result: {found.verdict}.")
+        echo(line)
+    echo(f"Result: {found.verdict}.")
 
 
 def _lines(found: "Reproduction") -> list[str]:

@@ -10,6 +10,7 @@ import typer
 from tellapart.deploy.serving.options import VARIABLE
 from tellapart.errors import OptionError
 from tellapart.machine import usable_cores
+from tellapart.printing import echo
 
 AUTO: Final = "auto"
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{16,256}")
@@ -46,8 +47,8 @@ def serve(
         address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
         # What follows the # is never sent to a server, nor written to its logs.
         told = f"{address}#token={shown}" if shown and token == AUTO else address
-        run_server(app, listener, lambda: typer.echo(f"Serving {settings.name} at {told} (Ctrl-C ends it)", err=True))
-    typer.echo("Stopped; what was let in is answered.", err=True)
+        run_server(app, listener, lambda: echo(f"Serving {settings.name} at {told} (Ctrl-C ends it)", err=True))
+    echo("Stopped; what was let in is answered.", err=True)
 
 
 def settle_token(host: str, token: str | None) -> str | None:

@@ -3,7 +3,6 @@
 The store is imported by the commands that use it: with it come HTTP and TLS, which no other command waits for.
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Final
@@ -11,6 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from tellapart.errors import WeightsError
+from tellapart.printing import echo, echo_json
 from tellapart.stopping import INTERRUPTED
 from tellapart.weights.offline import forbid_network
 from tellapart.weights.pins import Pin, find_pin, pins
@@ -31,7 +31,7 @@ def list_all(as_json: AsJson = False) -> None:
 
     rows = [(pin, *whereabouts(pin)) for pin in pins().values()]
     if as_json:
-        typer.echo(json.dumps([_described(pin, where, path) for pin, where, path in rows], ensure_ascii=False))
+        echo_json([_described(pin, where, path) for pin, where, path in rows])
         return
     columns = ["name", "parameters", "MB", "input", "top-1", "licence", "here?", "source"]
     _print_table(columns, [_row(*row) for row in rows])
@@ -53,7 +53,7 @@ def pull(
     try:
         for pin in wanted:
             try:
-                typer.echo(fetch(pin, terminal))
+                echo(fetch(pin, terminal))
             except WeightsError as problem:  # a disk that is full would be full for the others too
                 if len(wanted) == 1:
                     raise
@@ -76,7 +76,7 @@ def add(file: Annotated[Path, typer.Argument(help="A weights file that was broug
     from tellapart.weights import store
 
     added = store.add(file, Terminal())
-    typer.echo(f"{added.pin.backbone}: recognised by its {added.by}, now {added.path}")
+    echo(f"{added.pin.backbone}: recognised by its {added.by}, now {added.path}")
 
 
 @app.command()
@@ -88,12 +88,12 @@ def verify(names: Names = None, as_json: AsJson = False) -> None:
     verdicts = store.verify(names or [], Terminal())
     if as_json:
         told = [{"backbone": v.backbone, "path": str(v.path), "ok": v.ok, "said": v.said} for v in verdicts]
-        typer.echo(json.dumps(told, ensure_ascii=False))
+        echo_json(told)
     else:
         for verdict in verdicts:
-            typer.echo(f"{verdict.backbone}: {verdict.said} ({verdict.path})")
+            echo(f"{verdict.backbone}: {verdict.said} ({verdict.path})")
         if not verdicts:
-            typer.echo(f"No weights are in {store.weight_store()} or in Keras' cache.", err=True)
+            echo(f"No weights are in {store.weight_store()} or in Keras' cache.", err=True)
     wrong = [verdict.backbone for verdict in verdicts if not verdict.ok]
     if wrong:
         raise WeightsError(
@@ -108,7 +108,7 @@ def path(name: Annotated[str | None, typer.Argument(help="A backbone; the store'
     from tellapart.weights import store
 
     if name is None:
-        typer.echo(store.weight_store())
+        echo(store.weight_store())
         return
     from tellapart.console import Terminal
 
@@ -116,7 +116,7 @@ def path(name: Annotated[str | None, typer.Argument(help="A backbone; the store'
     found = store.locate(pin, Terminal())
     if found is None:
         raise WeightsError(f"The weights of {name} are not here. Next: tellapart weights pull {name}")
-    typer.echo(found)
+    echo(found)
 
 
 def _described(pin: Pin, where: str, path: Path | None) -> dict[str, object]:
@@ -163,4 +163,4 @@ def _print_table(columns: list[str], rows: list[list[str]]) -> None:
         table.add_row(*(escape(cell) for cell in row[: len(shown)]))
     console.print(table)
     if shown != columns:
-        typer.echo("Who made them: tellapart weights list --json, or a wider terminal.", err=True)
+        echo("Who made them: tellapart weights list --json, or a wider terminal.", err=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tellapart.answer_tables import TEST, VALID, AnswerTable, write_answers
+from tellapart.answer_tables import TEST, VALID, AnswerTable, class_columns, write_answers
 from tellapart.deploy.doubts import doubts_of
 from tellapart.deploy.export import Answers, answer_both, calibrated, stamp
 from tellapart.deploy.stranger_output import strangers_of, with_strangers
@@ -278,7 +278,7 @@ def _write(folder: Path, climb: Climb, fitted: Fitted, evaluation: Evaluation) -
 def write_confusion(folder: Path, classes: Sequence[str], matrix: Sequence[Sequence[int]]) -> None:
     """Write confusion.csv: a row a true class, a column a predicted one."""
     rows = ((label, *row) for label, row in zip(classes, matrix, strict=True))
-    write_csv(folder / "confusion.csv", ("class", *classes), rows)
+    write_csv(folder / "confusion.csv", ("class", *class_columns(classes, ("class",))), rows)
 
 
 def _told(entry: dict[str, Any]) -> str:

@@ -30,7 +30,7 @@ class _TerminalBar:
         self._progress.advance(self._task, n)
 
     def say(self, text: str) -> None:
-        self._progress.update(self._task, said=escape(text))
+        self._progress.update(self._task, said=escape(for_terminal(text)))
 
 
 class Terminal:
@@ -59,7 +59,7 @@ class Terminal:
     @contextmanager
     def bar(self, title: str, total: int) -> Iterator[Bar]:
         """Draw a bar, under those that are open."""
-        task = self._progress.add_task(escape(title), total=total or None, said="")
+        task = self._progress.add_task(escape(for_terminal(title)), total=total or None, said="")
         outermost = len(self._progress.tasks) == 1
         if outermost:
             self._progress.start()
@@ -73,9 +73,9 @@ class Terminal:
 
 def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """Print a table of results to standard output; numbers are right-aligned."""
-    table = Table(title=title, title_justify="left", header_style="bold")
+    table = Table(title=escape(for_terminal(title)), title_justify="left", header_style="bold")
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right", no_wrap=True)
+        table.add_column(escape(for_terminal(column)), justify="left" if number == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(escape(for_terminal(cell)) for cell in row))
     results_console().print(table)
@@ -92,7 +92,7 @@ def print_findings(findings: list[tuple[str, str, str]]) -> None:
     table.add_column("found")
     table.add_column("what to do")
     for finding in findings:
-        table.add_row(*(escape(cell) for cell in finding))
+        table.add_row(*(escape(for_terminal(cell)) for cell in finding))
     console.print(table)
 
 

@@ -202,10 +202,21 @@ def write_json(path: Path, content: Any) -> None:
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table whole."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    # Before Python 3.13 a carriage return is quoted only where it is a part of the line end.
+    writer = csv.writer(_UnixLines(text), lineterminator="\r\n")
     writer.writerow(columns)
     writer.writerows(rows)
     write_text(path, text.getvalue())
+
+
+class _UnixLines:
+    """Takes the rows of a `csv.writer` one by one."""
+
+    def __init__(self, text: io.StringIO) -> None:
+        self._text = text
+
+    def write(self, row: str) -> None:
+        self._text.write(row.removesuffix("\r\n") + "\n")
 
 
 def read_json(path: Path) -> Any:

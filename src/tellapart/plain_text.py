@@ -1,4 +1,4 @@
-"""Names of files and classes made harmless: in a spreadsheet, and on a terminal."""
+"""Names of files and classes made harmless: in a spreadsheet, on a terminal, and on a page."""
 
 import json
 import re
@@ -12,6 +12,7 @@ _QUOTED: Final = re.compile(r"[,;\t\"\r\n]")
 _HARMFUL: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # Parts of emoji and of Persian and Indic words: they turn nothing and hide nothing.
 _JOINERS: Final = "\u200c\u200d"
+_ISOLATE: Final = "\N{FIRST STRONG ISOLATE}\N{POP DIRECTIONAL ISOLATE}"
 
 
 def for_spreadsheet(text: str) -> str:
@@ -59,6 +60,33 @@ def for_terminal(text: str) -> str:
 def json_for_terminal(text: str) -> str:
     """Write the same characters in a JSON text as JSON's own escapes; what is read from it stays the same."""
     return "".join(json.dumps(letter)[1:-1] if _harms(letter) else letter for letter in text)
+
+
+def isolated(name: str) -> str:
+    r"""Write a name so that it neither steers nor turns what stands beside it: for pages and cards.
+
+    Control characters, and those that turn the direction of writing, become escapes; a name in a script
+    that goes from right to left is isolated.
+
+    Example:
+        >>> isolated("chair"), isolated("\u202echair"), isolated("\u05db") == "\u2068\u05db\u2069"
+        ('chair', '\\u202echair', True)
+    """
+    shown = for_terminal(name)
+    if any(unicodedata.bidirectional(letter) in {"R", "AL", "AN"} for letter in shown):
+        return f"{_ISOLATE[0]}{shown}{_ISOLATE[1]}"
+    return shown
+
+
+def for_page(text: str) -> str:
+    r"""Write a text with names in it as `for_terminal` does; line ends, tabs, and what `isolated` put in, stay.
+
+    Example:
+        >>> for_page("a\x1b[2J\n\u202egpj") == "a\\x1b[2J\n\\u202egpj"
+        True
+    """
+    kept = f"\n\t{_ISOLATE}"
+    return "".join(_escaped(letter) if _harms(letter) and letter not in kept else letter for letter in text)
 
 
 def _cell(text: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from tellapart.answer_tables import class_columns
 from tellapart.differences import (
     Pair,
     differences,
@@ -263,7 +264,8 @@ def _recipe(first: Run, second: Run, name: str) -> RecipeAgain:
 
 def _probabilities(path: Path, classes: list[str]) -> dict[str, list[float]]:
     """By photo, its probabilities; a class that is gone has none."""
-    return {row["path"]: [float(row.get(name) or math.nan) for name in classes] for row in read_csv(path)}
+    columns = class_columns(classes)
+    return {row["path"]: [float(row.get(name) or math.nan) for name in columns] for row in read_csv(path)}
 
 
 def _largest_difference(before: Mapping[str, list[float]], now: Mapping[str, list[float]]) -> float | None:

@@ -1,7 +1,6 @@
 """Numbers as people read them."""
 
 import math
-import unicodedata
 
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
@@ -84,19 +83,6 @@ def tied(text: str) -> str:
         '94.4_% of 10'
     """
     return text.replace(" %", f"{_NO_BREAK}%")
-
-
-def isolated(name: str) -> str:
-    r"""Keep a name that is written from right to left, or turns the direction, from turning what stands beside it.
-
-    Example:
-        >>> isolated("chair"), isolated("\u202echair") == "\u2068\u202echair\u2069"
-        ('chair', True)
-    """
-    turning = {"R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"}
-    if any(unicodedata.bidirectional(character) in turning for character in name):
-        return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
-    return name
 
 
 def counted(count: int, one: str, many: str = "") -> str:

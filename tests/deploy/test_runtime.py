@@ -231,7 +231,7 @@ def first_golden(passport: dict[str, Any], **fields: object) -> None:
 
 
 ALTERED: dict[str, Callable[[dict[str, Any]], object]] = {
-    "another version": lambda p: p.update(format=2),
+    "another version": lambda p: p.update(format=0),
     "no version": lambda p: p.pop("format"),
     "no classes": lambda p: p.pop("classes"),
     "no pixels": lambda p: p.pop("pixels"),

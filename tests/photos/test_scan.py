@@ -189,3 +189,33 @@ def test_each_file_moves_the_bar_once(tmp_path: Path) -> None:
 
 def test_digest_is_that_of_the_lines() -> None:
     assert digest_of(["a", "b"]) == hashlib.sha256(b"a\nb").hexdigest()
+
+
+def test_links_that_lead_out_or_round_are_named_and_not_followed(tmp_path: Path) -> None:
+    """A class folder that is a link, a link to a folder elsewhere, and links that go round."""
+    photos, elsewhere = tmp_path / "photos", tmp_path / "elsewhere"
+    class_folders(photos, {"chair": 1, "table": 1})
+    class_folders(elsewhere, {"secret": 1})
+    (photos / "sofa").symlink_to(elsewhere / "secret")
+    (photos / "chair" / "out").symlink_to(elsewhere)
+    (photos / "chair" / "up").symlink_to("..")
+    (photos / "table" / "one").symlink_to("other")
+    (photos / "table" / "other").symlink_to("one")
+    (photos / "table" / "itself.png").symlink_to("itself.png")
+    found = scan(photos)
+    assert [photo.path for photo in found.items] == ["chair/000.png", "table/000.png"]
+    told = {**reasons(found.skipped), **reasons(found.excluded)}
+    for path in ("sofa", "chair/out", "chair/up"):
+        assert "links are not followed" in told[path]
+    assert set(told) == {"sofa", "chair/out", "chair/up", "table/one", "table/other", "table/itself.png"}
+
+
+def test_a_pixel_and_a_strip_of_a_million_are_photos_or_named(tmp_path: Path) -> None:
+    class_folders(tmp_path, {"chair": 1, "table": 1})
+    save(noise(0, (1, 1)), tmp_path / "chair" / "one.png")
+    (tmp_path / "table" / "strip.png").write_bytes(png_of(1_000_000, 1))
+    found = scan(tmp_path)
+    told = reasons(found.excluded)
+    sizes = {photo.path: (photo.width, photo.height) for photo in found.items}
+    assert sizes["chair/one.png"] == (1, 1)
+    assert ("table/strip.png" in sizes) != ("table/strip.png" in told)

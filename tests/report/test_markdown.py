@@ -52,7 +52,8 @@ def test_what_is_ours_and_numbers_stay() -> None:
 
 def test_long_text_is_cut_and_names_that_turn_the_line_are_isolated() -> None:
     assert len(plain("a" * 10_000)) < 500
-    assert plain("\u202eabc").startswith("\u2068")
+    assert plain("כabc").startswith("\u2068")
+    assert cells(plain("\u202eabc")) == [r"\u202eabc", "last"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tellapart.answer_tables import class_columns
 from tellapart.deploy.field_test import FieldTest
 from tellapart.errors import RunFolderError
 from tellapart.files import make_folder, whole_or_empty, write_json, write_text
@@ -40,8 +41,8 @@ def write_field_test(out: Path, told: FieldTest) -> Path:
     counts = [[name, *map(str, row)] for name, row in zip(classes, told.score.confusion, strict=True)]
     with whole_or_empty(out):
         make_folder(out)
-        write_text(out / "predictions.csv", _table(["path", "class", "predicted", *classes], sorted(rows)))
-        write_text(out / "confusion.csv", _table(["class", *classes], counts))
+        write_text(out / "predictions.csv", _table(["path", "class", "predicted", *class_columns(classes)], sorted(rows)))
+        write_text(out / "confusion.csv", _table(["class", *class_columns(classes, ("class",))], counts))
         write_json(out / FILE, told.as_json())
         write_field_test_page(out)
     return out / PAGE

@@ -15,7 +15,15 @@ class StrangeFileError(ValueError):
 
 
 class VersionError(ValueError):
-    """A passport of another format, or none that can be read."""
+    """A passport of another format, or none that can be read.
+
+    Attributes:
+        later: Its format, where a later version than this one made it; else None.
+    """
+
+    def __init__(self, later: int | None = None) -> None:
+        super().__init__(later)
+        self.later = later
 
 
 def read_passport(model: Any) -> dict[str, Any]:
@@ -33,12 +41,11 @@ def read_passport(model: Any) -> dict[str, Any]:
         raise ValueError("it holds two passports")
     try:
         passport = json.loads(texts[0])
-        supported = isinstance(passport, dict) and passport.get("format") == FORMAT and set(passport) >= _NEEDED
     except (ValueError, RecursionError):
-        supported = False
-    if not supported:
-        raise VersionError
-    return dict(passport)
+        raise VersionError from None
+    if not isinstance(passport, dict) or passport.get("format") != FORMAT or not set(passport) >= _NEEDED:
+        raise VersionError(_later(passport))
+    return passport
 
 
 def check_passport(passport: dict[str, Any], content: bytes) -> None:
@@ -61,6 +68,11 @@ def check_passport(passport: dict[str, Any], content: bytes) -> None:
         raise ValueError("its temperature is not a number over 0")
     if not _are_numbers(passport.get("scores", {})):
         raise ValueError("its scores are not numbers")
+
+
+def _later(passport: object) -> int | None:
+    said = passport.get("format") if isinstance(passport, dict) else None
+    return said if isinstance(said, int) and FORMAT < said < 1000 else None
 
 
 def _is_number(value: object) -> bool:

@@ -5,15 +5,19 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import numpy as np
 
+from tellapart.answer_tables import class_columns
 from tellapart.deploy.doubts import NONE, UNSURE
 from tellapart.deploy.runtime import Answer, Model
 from tellapart.errors import OptionError
 from tellapart.files import whole_file
 from tellapart.plain_text import csv_line, for_terminal, json_for_terminal
+
+_BEFORE: Final = ("path", "predicted")  # columns of a table, before those of the classes
+_BEHIND: Final = ("error", "answer", "set", "stranger")
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,8 @@ def _write_jsonl(file: IO[str], model: Model, answers: Iterable[Answer]) -> int:
 
 def _write_csv(file: IO[str], model: Model, answers: Iterable[Answer]) -> int:
     n_errors = 0
-    file.write(csv_line(["path", "predicted", *model.classes, "error", "answer", "set", "stranger"]))
+    columns = class_columns(model.classes, _BEFORE + _BEHIND)
+    file.write(csv_line([*_BEFORE, *columns, *_BEHIND]))
     for answer in answers:
         if answer.probabilities is None:
             n_errors += 1

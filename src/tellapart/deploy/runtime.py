@@ -294,10 +294,19 @@ def _checked(content: bytes, name: str) -> dict[str, Any]:
     except passport.StrangeFileError as problem:
         raise ModelFileError(f"{name} is an ONNX file, but not one of Tellapart's. {_NEXT}") from problem
     except passport.VersionError as problem:
-        raise ModelFileError(f"{name} was made by another version of Tellapart, or is damaged. {_NEXT}") from problem
+        raise _of_other_version(name, problem.later) from problem
     except Exception as problem:
         raise _altered(name, problem) from problem
     return told
+
+
+def _of_other_version(name: str, later: int | None) -> ModelFileError:
+    if later is None:
+        return ModelFileError(f"{name} was made by another version of Tellapart, or is damaged. {_NEXT}")
+    return ModelFileError(
+        f"{name} is of format {later}; this version of Tellapart reads format {passport.FORMAT}. "
+        "Next: pip install --upgrade tellapart"
+    )
 
 
 def _open(content: bytes, name: str) -> Forward:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tellapart.answer_tables import class_columns
+
 MOST_CLASSES: Final = 6
 MOST_MISTAKES: Final = 4
 
@@ -35,7 +37,7 @@ def answered(rows: Sequence[Mapping[str, Any]]) -> list[Answered]:
     found = []
     for row in rows:
         predicted = row.get("predicted", "")
-        share = row.get(predicted)
+        share = row.get(*class_columns([predicted]))
         if row.get("path") and row.get("class") and share:
             found.append(Answered(str(row["path"]), str(row["class"]), str(predicted), float(share)))
     return sorted(found, key=lambda photo: photo.path)

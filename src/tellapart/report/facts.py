@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tellapart.plain_text import isolated
 from tellapart.report.curves import Row, best_epoch_of, column, epochs_of
-from tellapart.words import counted, isolated, percent
+from tellapart.words import counted, percent
 
 _PARTS = ("train", "valid", "test")
 

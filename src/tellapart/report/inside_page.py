@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from tellapart.plain_text import isolated
 from tellapart.report.inside_record import SCORES, Inside, block_name, read_inside
 from tellapart.report.run_folder import RunFolder
 from tellapart.report.step_view import photo_picture
-from tellapart.words import counted, isolated, percent
+from tellapart.words import counted, percent
 
 _UNMOVED: Final = 0.9  # correlation of filters beyond which two networks still have what they began with
 

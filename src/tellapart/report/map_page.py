@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tellapart.plain_text import isolated
 from tellapart.report.map_figures import shown_neighbours
 from tellapart.report.markers import COLOURS, outline
 from tellapart.report.photo_map import PhotoMap, read_map
-from tellapart.words import counted, isolated, percent
+from tellapart.words import counted, percent
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from typing import Any, Final
 
-from tellapart.words import isolated
+from tellapart.plain_text import isolated
 
 _LONGEST: Final = 400
 _NAMED: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tellapart import words
+from tellapart import plain_text, words
 from tellapart.errors import RunFolderError
 from tellapart.files import write_bytes
 from tellapart.report import facts
@@ -78,6 +78,7 @@ def _environment() -> "Environment":
     environment = Environment(
         loader=PackageLoader("tellapart.report", "templates"),
         autoescape=True,
+        finalize=_harmless,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -92,17 +93,22 @@ def _environment() -> "Environment":
         "p_value": words.p_value,
         "breakable": _breakable,
         "tied": words.tied,
-        "isolated": words.isolated,
+        "isolated": plain_text.isolated,
     }
     environment.globals["counted"] = words.counted
     return environment
+
+
+def _harmless(value: Any) -> Any:
+    """A value as the page may hold it; markup of our own stays."""
+    return plain_text.for_page(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _breakable(text: str) -> "Markup":
     """Text with a path in it that may go on in the next line after each slash; copied, it is as it was."""
     from markupsafe import Markup, escape
 
-    return Markup("/<wbr>").join(escape(part) for part in text.split("/"))
+    return Markup("/<wbr>").join(escape(part) for part in plain_text.isolated(text).split("/"))
 
 
 def _trusted(text: str) -> str:

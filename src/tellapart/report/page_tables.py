@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tellapart.plain_text import isolated
 from tellapart.report.curves import Row, best_epoch_of, column, epochs_of, number
-from tellapart.words import counted, decimal, isolated, percent
+from tellapart.words import counted, decimal, percent
 
 if TYPE_CHECKING:
     from tellapart.evaluation.class_scores import ClassChange

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
+from tellapart.plain_text import isolated
 from tellapart.report import facts
 from tellapart.report.answers import fares_of
 from tellapart.report.coverage import about_doubts
@@ -13,7 +14,6 @@ from tellapart.report.curves import rates_of
 from tellapart.report.page_tables import epochs_table, matrix_table, reliability_table
 from tellapart.report.run_folder import RunFolder
 from tellapart.report.style import DOTS_PER_INCH, INCHES
-from tellapart.words import isolated
 
 # A wide figure keeps 72 pixels an inch and scrolls in its own box, so that its
 # letters stay as large as those of the others.

@@ -4,9 +4,12 @@ const BYTE_ORDER_MARK = "\ufeff"; // without it Excel takes UTF-8 for something 
 
 /** The whole text of the file. */
 export const csvOf = (items, classes) => {
-  const head = ["path", "predicted", ...classes, "error", "answer", "set", "stranger"];
+  const head = ["path", "predicted", ...classes.map(column), "error", "answer", "set", "stranger"];
   return BYTE_ORDER_MARK + [head, ...items.map((item) => row(item, classes))].map(line).join("");
 };
+
+/** A class that is called as one of the other columns. */
+const column = (one) => (/^(path|predicted|error|answer|set|stranger)( \(class\))*$/.test(one) ? `${one} (class)` : one);
 
 const row = (item, classes) => {
   const said = item.answer;
@@ -21,8 +24,8 @@ const line = (cells) => `${cells.map(cell).join(",")}\r\n`;
 
 /** A spreadsheet runs a cell that begins like a formula: an apostrophe makes it text. */
 const cell = (value) => {
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  const safe = /^[\s'"]*[\t\r\n=+\-@\uff1d\uff0b\uff0d\uff20]/.test(value) ? `'${value}` : value;
+  return /[,;\t"\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 };
 
 export const download = (text, fileName) => {
