@@ -1,9 +1,12 @@
 import io
+import weakref
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from tellapart.explain.thumbnails import SIDES, across, picture, sheet, shrunk
+from tellapart.explain import thumbnails
+from tellapart.explain.thumbnails import SIDES, across, picture, sheet, shrunk, sides
 
 
 def opened(content: bytes) -> Image.Image:
@@ -41,3 +44,28 @@ def test_where_it_would_be_too_large_all_tiles_are_smaller() -> None:
 def test_the_same_photos_give_the_same_bytes() -> None:
     photos = [Image.new("RGB", (50, 40), (number, 0, 0)) for number in range(4)]
     assert sheet(photos)[0] == sheet(photos)[0]
+
+
+def test_a_sheet_that_photos_could_not_fit_is_not_drawn() -> None:
+    """5,000 tiles of 80 pixels would take 130 MB as pixels, to find that they are too large as JPEG."""
+    assert sides(1_000) == SIDES
+    assert sides(5_000) == SIDES[2:]
+    assert sides(1_000_000) == SIDES[-1:]
+    flat = [Image.new("RGB", (80, 80))] * 40  # small enough as JPEG, even so
+    assert sheet(flat, most=10_000)[1] == sides(40, 10_000)[0] == SIDES[2]
+
+
+def test_only_one_tile_is_held_beside_the_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[weakref.ref[Image.Image]] = []
+    most = 0
+
+    def watched(photo: Image.Image, side: int) -> Image.Image:
+        nonlocal most
+        tile = shrunk(photo, side)
+        made.append(weakref.ref(tile))
+        most = max(most, sum(one() is not None for one in made))
+        return tile
+
+    monkeypatch.setattr(thumbnails, "shrunk", watched)
+    sheet([Image.new("RGB", (80, 60))] * 50)
+    assert most <= 2, "the tile before may still be bound"

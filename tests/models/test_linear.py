@@ -1,3 +1,4 @@
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from tiny_set import QUIET, draw_set, photos_of, task_on
 from tellapart.models import pocket
 from tellapart.models.backbones import find_backbone
 from tellapart.models.forward import Forward
-from tellapart.models.linear import STRENGTHS, count_numbers, fit_linear, fit_linear_head
+from tellapart.models.linear import SMALLEST, STRENGTHS, count_numbers, fit_linear, fit_linear_head
 from tellapart.models.task import Options, Written
 from tellapart.photos.batches import pixels_of
 
@@ -105,3 +106,24 @@ def test_the_groups_of_a_task_reach_the_head(tmp_path: Path, monkeypatch: pytest
     assert given[0][0] == given[0][3]
     assert len(np.unique(given[0])) == len(task.train) - 1
     assert {photo.path for photo in photos_of(root)} >= {first, second}
+
+
+def test_a_class_that_a_fold_has_not_learned_costs_the_floor() -> None:
+    features, labels = clouds(6)
+    rare = np.append(np.flatnonzero(labels < 2), np.flatnonzero(labels == 2)[:1])  # one photo of class 2
+    head = fit_linear_head(features[rare], labels[rare], np.arange(len(rare)))
+    lowest = -np.log(SMALLEST) / len(rare)
+    assert all(loss >= lowest for loss in head.losses.values())
+    assert head.probabilities(features[rare]).shape == (len(rare), 3)
+
+
+def test_the_photos_are_not_held_over_and_over() -> None:
+    features, labels = clouds(7, n=6000, channels=100)
+    features = np.ascontiguousarray(features)
+    fit_linear_head(features[:300], labels[:300], np.arange(300))  # imports
+    tracemalloc.start()
+    fit_linear_head(features, labels, np.arange(len(labels)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Once in float64, which is twice, and four fifths of that for a fold; a little for answers and the optimiser.
+    assert peak < 4.5 * features.nbytes

@@ -154,6 +154,7 @@ def _seen(
     there: list[int] = []
     features: list[np.ndarray] = []
     small: list[Image.Image] = []
+    side = thumbnails.sides(len(paths))[0]
     known = _known(network, paths, pooled)
     for some in _batches(folder, paths, network.spec.size, progress):
         numbers = np.array([number for number, _ in some])
@@ -168,7 +169,7 @@ def _seen(
             rows = computed if asked.all() else _filled(rows, asked, computed)
         features.append(rows)
         there += numbers.tolist()
-        small += [thumbnails.shrunk(photo, thumbnails.SIDES[0]) for _, photo in some]
+        small += [thumbnails.shrunk(photo, side) for _, photo in some]
     return there, np.concatenate(features) if features else np.empty((0, 1)), small
 
 

@@ -14,12 +14,13 @@ from tellapart.models.backbone_file import POOLED, backbone_onnx
 from tellapart.models.features import features_for, source_for
 from tellapart.models.forward import Forward
 from tellapart.models.probe import FOLDS, one_thread
+from tellapart.models.softmax import CLOSE, Regression
 from tellapart.models.task import Features, Fitted, Task, Written
 from tellapart.models.training import History, class_weights
 
 # The inverse of the penalty, as scikit-learn counts it, for features of mean 0 and deviation 1.
 STRENGTHS: Final = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
-_ITERATIONS: Final = 500
+_ROWS: Final = 4096  # photos that are turned at once
 SMALLEST: Final = 1e-7  # probability, so that one photo cannot make a loss infinite
 
 
@@ -81,65 +82,74 @@ def fit_linear_head(features: np.ndarray, labels: np.ndarray, groups: np.ndarray
         groups: Of each photo; a group is never learned from and asked about at once.
     """
     mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
-    scaled, axes = _rotated(((features - mean) / deviation).astype(np.float64))
-    weighted = class_weights(labels)
+    scaled = features.astype(np.float64)
+    scaled -= mean
+    scaled /= deviation
     with one_thread():
-        losses = _losses(scaled, labels, groups, weighted)
+        scaled, axes = _rotated(scaled)
+        counting = _counting(labels)
+        losses, start = _losses(scaled, labels, groups, counting)
         strength = min(losses, key=lambda one: losses[one])
-        head = _regression(strength, weighted).fit(scaled, labels)
-    coefficients, intercept = _of_each_class(head)
-    weights = (axes.T @ coefficients) / deviation[:, np.newaxis]
-    bias = intercept - mean @ weights
+        head = Regression(start)
+        head.fit(scaled, labels, counting, strength, close=CLOSE / 10)
+    weights = (axes.T @ head.weights[:-1]) / deviation[:, np.newaxis]
+    bias = head.weights[-1] - mean @ weights
     return LinearHead(weights.astype(np.float32), bias.astype(np.float32), strength, losses)
 
 
 def _rotated(scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The photos in the axes that they span, and these axes, (axes, channels).
+    """The photos in the axes that they span, in place where there are enough of them; and these axes, (axes, channels).
 
-    A penalty of squares does not see a rotation, so the head is the same; where there are
-    fewer photos than channels it is found several times sooner.
+    A penalty of squares does not see a rotation, so the head is the same. It is found sooner, as these axes
+    are about independent of each other; and where there are fewer photos than channels, they are fewer.
     """
-    if scaled.shape[0] >= scaled.shape[1]:
-        return scaled, np.eye(scaled.shape[1])
-    left, sizes, axes = np.linalg.svd(scaled, full_matrices=False)
-    return left * sizes, axes
+    if scaled.shape[0] < scaled.shape[1]:
+        left, sizes, axes = np.linalg.svd(scaled, full_matrices=False)
+        return left * sizes, axes
+    _, columns = np.linalg.eigh(scaled.T @ scaled)
+    for start in range(0, len(scaled), _ROWS):
+        scaled[start : start + _ROWS] = scaled[start : start + _ROWS] @ columns
+    return scaled, columns.T
+
+
+def _counting(labels: np.ndarray) -> np.ndarray:
+    """How much each photo counts, (photos,), float64."""
+    weighted = class_weights(labels)
+    return np.ones(len(labels)) if weighted is None else np.array([weighted[int(label)] for label in labels])
 
 
 def _losses(
-    scaled: np.ndarray, labels: np.ndarray, groups: np.ndarray, weighted: dict[int, float] | None
-) -> dict[float, float]:
-    """The log loss of each strength in cross-validation, from the weakest head on until it rises."""
+    scaled: np.ndarray, labels: np.ndarray, groups: np.ndarray, counting: np.ndarray
+) -> tuple[dict[float, float], np.ndarray]:
+    """The log loss of each strength in cross-validation, from the weakest head on until it rises.
+
+    Returns:
+        The losses, and weights to start from: the mean of the folds' last.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
+    n_classes = int(labels.max()) + 1
     n_folds = max(2, min(FOLDS, int(np.bincount(labels).min())))
     dealer = StratifiedGroupKFold(n_folds, shuffle=True, random_state=0)
-    folds = [(learned, asked, _regression(1.0, weighted)) for learned, asked in dealer.split(scaled, labels, groups)]
+    folds = []
+    for learned, asked in dealer.split(np.empty((len(labels), 0)), labels, groups):
+        present = np.unique(labels[learned])  # a class may be in this fold alone
+        folds.append((learned, asked, present, Regression(np.zeros((scaled.shape[1] + 1, len(present))))))
     losses: dict[float, float] = {}
     for strength in STRENGTHS:
-        told = np.full(len(labels), SMALLEST)
-        for learned, asked, head in folds:  # each goes on from the strength before
-            shares = head.set_params(C=strength).fit(scaled[learned], labels[learned]).predict_proba(scaled[asked])
-            for column, number in enumerate(head.classes_):  # a class may be in this fold alone
-                of_class = labels[asked] == number
-                told[asked[of_class]] = shares[of_class, column]
-        losses[strength] = float(-np.log(np.maximum(told, SMALLEST)).mean())
+        told = np.full(len(labels), np.log(SMALLEST))
+        for learned, asked, present, head in folds:  # each goes on from the strength before
+            places = np.searchsorted(present, labels[learned])
+            head.fit(scaled[learned], places, counting[learned], strength)
+            known = asked[np.isin(labels[asked], present)]
+            told[known] = head.logs(scaled[known])[np.arange(len(known)), np.searchsorted(present, labels[known])]
+        losses[strength] = float(-np.maximum(told, np.log(SMALLEST)).mean())
         if losses[strength] > min(losses.values()):
             break
-    return losses
-
-
-def _regression(strength: float, weighted: dict[int, float] | None) -> Any:
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(C=strength, max_iter=_ITERATIONS, class_weight=weighted, warm_start=True)
-
-
-def _of_each_class(head: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients (axes, classes) and intercepts; of two classes scikit-learn keeps one column."""
-    coefficients, intercept = head.coef_.T, head.intercept_
-    if coefficients.shape[1] == 1:
-        coefficients, intercept = np.hstack([-coefficients, coefficients]) / 2, np.hstack([-intercept, intercept]) / 2
-    return coefficients, intercept
+    start = np.zeros((scaled.shape[1] + 1, n_classes))
+    for *_, present, head in folds:
+        start[:, present] += head.weights / len(folds)
+    return losses, start
 
 
 def with_linear_head(backbone: bytes, head: LinearHead) -> bytes:
