@@ -41,7 +41,9 @@ def write_field_test(out: Path, told: FieldTest) -> Path:
     counts = [[name, *map(str, row)] for name, row in zip(classes, told.score.confusion, strict=True)]
     with whole_or_empty(out):
         make_folder(out)
-        write_text(out / "predictions.csv", _table(["path", "class", "predicted", *class_columns(classes)], sorted(rows)))
+        write_text(
+            out / "predictions.csv", _table(["path", "class", "predicted", *class_columns(classes)], sorted(rows))
+        )
         write_text(out / "confusion.csv", _table(["class", *class_columns(classes, ("class",))], counts))
         write_json(out / FILE, told.as_json())
         write_field_test_page(out)
