@@ -110,9 +110,10 @@ def test_the_groups_of_a_task_reach_the_head(tmp_path: Path, monkeypatch: pytest
 
 def test_a_class_that_a_fold_has_not_learned_costs_the_floor() -> None:
     features, labels = clouds(6)
-    rare = np.append(np.flatnonzero(labels < 2), np.flatnonzero(labels == 2)[:1])  # one photo of class 2
-    head = fit_linear_head(features[rare], labels[rare], np.arange(len(rare)))
-    lowest = -np.log(SMALLEST) / len(rare)
+    rare = np.append(np.flatnonzero(labels < 2), np.flatnonzero(labels == 2)[:2])
+    together = np.minimum(np.arange(len(rare)), len(rare) - 2)  # both photos of class 2 are a group
+    head = fit_linear_head(features[rare], labels[rare], together)
+    lowest = -2 * np.log(SMALLEST) / len(rare)
     assert all(loss >= lowest for loss in head.losses.values())
     assert head.probabilities(features[rare]).shape == (len(rare), 3)
 
