@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from photo_maker import noise, photo, save
+from photo_maker import saved
 from tellapart.deploy.doubts import doubts_of
 from tellapart.deploy.export import stamp
 from tellapart.deploy.seal import KEY, sealed
@@ -55,11 +54,7 @@ def tiny_model() -> Handed:
     """A network of 16 pixels and three classes, made once a session (TensorFlow takes seconds)."""
     root = Path(mkdtemp(prefix="tellapart-tests-"))
     atexit.register(rmtree, root, ignore_errors=True)
-    files = [save(noise(number), root / f"{number}.png") for number in range(20)]
-    photos = tuple(
-        replace(photo(number, "table", path=file.name), content=sha256(file.read_bytes()).hexdigest())
-        for number, file in enumerate(files)
-    )
+    photos = tuple(saved(number, "table", root) for number in range(20))
     keras.utils.set_random_seed(0)
     network = baseline(len(CLASSES), 16)
     nothing = np.empty((0, len(CLASSES)))
