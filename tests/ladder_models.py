@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from photo_maker import noise, photo, save
+from photo_maker import saved
 from tellapart.deploy.export import calibrated, stamp
 from tellapart.deploy.runtime import Model
 from tellapart.deploy.stranger_output import with_strangers
@@ -103,10 +103,7 @@ def golden() -> tuple[Path, tuple[Photo, ...]]:
     """Some photos, and the folder that they lie in."""
     root = Path(mkdtemp(prefix="tellapart-tests-"))
     atexit.register(rmtree, root, ignore_errors=True)
-    drawn = tuple(photo(number, "table", path=f"{number}.png") for number in range(3))
-    for number, item in enumerate(drawn):
-        save(noise(number), root / item.path)
-    return root, drawn
+    return root, tuple(saved(number, "table", root) for number in range(3))
 
 
 @cache

@@ -3,6 +3,7 @@
 import hashlib
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,12 @@ def photo(number: int, label: str, *, path: str = "", part: str = "", pixels: st
         height=16,
         part=part,
     )
+
+
+def saved(number: int, label: str, folder: Path) -> Photo:
+    """A photo of noise in a file, with the digest of its bytes."""
+    file = save(noise(number), folder / f"{number}.png")
+    return replace(photo(number, label, path=file.name), content=hashlib.sha256(file.read_bytes()).hexdigest())
 
 
 def pixels_of(label: str, number: int) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from photo_maker import noise, photo, save
+from photo_maker import saved
 from tellapart.deploy.doubts import doubts_of
 from tellapart.deploy.export import stamp
 from tellapart.deploy.seal import KEY, sealed
@@ -54,9 +54,7 @@ def tiny_model() -> Handed:
     """A network of 16 pixels and three classes, made once a session (TensorFlow takes seconds)."""
     root = Path(mkdtemp(prefix="tellapart-tests-"))
     atexit.register(rmtree, root, ignore_errors=True)
-    photos = tuple(photo(number, "table", path=f"{number}.png") for number in range(20))
-    for number, item in enumerate(photos):
-        save(noise(number), root / item.path)
+    photos = tuple(saved(number, "table", root) for number in range(20))
     keras.utils.set_random_seed(0)
     network = baseline(len(CLASSES), 16)
     nothing = np.empty((0, len(CLASSES)))
