@@ -1,8 +1,8 @@
 """No network, where the user says so: from then on an attempt to reach one is an error.
 
 Python tells an audit hook of every connection, look-up of a name and datagram
-before it is made. What compiled libraries do by themselves passes it by; none
-of those that Tellapart uses does. A hook cannot be taken away again, so the
+before it is made. What compiled libraries do by themselves passes it by: ONNX
+Runtime's reports to its makers are switched off in `tellapart/__init__.py`. A hook cannot be taken away again, so the
 environment variable is the switch, which sub-processes inherit too.
 """
 
