@@ -13,7 +13,16 @@ from tellapart.errors import UnreadablePhotoError
 from tellapart.photos.decode import decode
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")
-MAGICK = shutil.which("convert")
+
+
+def magick() -> str | None:
+    """ImageMagick's program, where it is there and works."""
+    found = shutil.which("convert")
+    works = found and subprocess.run([found, "-version"], capture_output=True, check=False).returncode == 0
+    return found if works else None
+
+
+MAGICK = magick()
 
 
 def files_of(shared: Path, folder: str, pattern: str = "*") -> list[Path]:
