@@ -13,6 +13,34 @@ from tellapart.photos.listing import LeftOut, Listed
 from tellapart.photos.scan import Photo, digest_of, inspect, scan
 
 
+class Counter:
+    """A `Progress` that counts."""
+
+    n = 0
+    total = 0
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def say(self, text: str) -> None: ...
+
+    def bar(self, title: str, total: int) -> "Counter":
+        assert title
+        self.total = total
+        return self
+
+    def advance(self, n: int = 1) -> None:
+        self.n += n
+
+    def __enter__(self) -> "Counter":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+
 def reasons(left_out: tuple[LeftOut, ...]) -> dict[str, str]:
     return {item.path: item.reason for item in left_out}
 
@@ -161,27 +189,6 @@ def test_folders_of_other_things_hold_no_photo(tmp_path: Path) -> None:
 
 
 def test_each_file_moves_the_bar_once(tmp_path: Path) -> None:
-    class Counter:
-        n = 0
-        total = 0
-
-        def note(self, text: str) -> None: ...
-
-        def say(self, text: str) -> None: ...
-
-        def bar(self, title: str, total: int) -> "Counter":
-            assert title
-            self.total = total
-            return self
-
-        def advance(self, n: int = 1) -> None:
-            self.n += n
-
-        def __enter__(self) -> "Counter":
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
     counter = Counter()
     scan(class_folders(tmp_path, {"chair": 3, "table": 2}), counter)
     assert (counter.n, counter.total) == (5, 5)
@@ -208,6 +215,17 @@ def test_links_that_lead_out_or_round_are_named_and_not_followed(tmp_path: Path)
     for path in ("sofa", "chair/out", "chair/up"):
         assert "links are not followed" in told[path]
     assert set(told) == {"sofa", "chair/out", "chair/up", "table/one", "table/other", "table/itself.png"}
+
+
+def test_links_to_files_are_read_and_told(tmp_path: Path) -> None:
+    class_folders(tmp_path / "photos", {"chair": 1, "table": 1})
+    told = Counter()
+    scan(tmp_path / "photos", told)
+    assert not told.notes
+    elsewhere = save(noise(7, (30, 20)), tmp_path / "elsewhere.png")
+    (tmp_path / "photos" / "chair" / "link.png").symlink_to(elsewhere)
+    assert len(scan(tmp_path / "photos", told).items) == 3
+    assert told.notes == ["1 photo behind links to files; links to folders are not followed"]
 
 
 def test_a_pixel_and_a_strip_of_a_million_are_photos_or_named(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from tellapart.photos.listing import LeftOut, Listed, list_photos
 from tellapart.photos.look import Look, measure
 from tellapart.photos.shelf import Shelf
 from tellapart.progress import Progress, Silent, track
+from tellapart.words import counted
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,8 @@ def scan(source: Path, progress: Progress | None = None, *, classes: int = 2) ->
             skipped.append(LeftOut(found.path, "not a photo"))
     photos = Photos(listing.root, tuple(sorted(items, key=_by_path)), tuple(excluded), tuple(skipped))
     _check(source, photos, classes)
+    if progress and (linked := sum((photos.root / photo.path).is_symlink() for photo in photos.items)):
+        progress.note(f"{counted(linked, 'photo')} behind links to files; links to folders are not followed")
     return photos
 
 
