@@ -1,5 +1,6 @@
 """The pool of this machine: it loses no task when workers die, and leaves no process behind."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -53,6 +54,23 @@ def test_workers_that_die_and_functions_that_raise(tmp_path: Path) -> None:
         made = by_text[text].made
         assert made is not None, by_text[text].error
         assert made.content == text.upper().encode()
+
+
+def test_a_worker_that_dies_while_the_next_task_is_fetched(tmp_path: Path) -> None:
+    tasks = tasks_of(tmp_path, *"abcdef")
+
+    def killing() -> Iterator[Task]:
+        for number, task in enumerate(tasks):
+            if number == 3:
+                for worker in multiprocessing.active_children():
+                    worker.kill()
+                    worker.join()
+                time.sleep(0.5)  # until the pool has noticed, so that it refuses the task
+            yield task
+
+    found = list(LocalEngine(1).run(shout, killing()))
+    assert sorted(task.name for task, _ in found) == [task.name for task in tasks]
+    assert all(outcome.made for _, outcome in found)
 
 
 def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.errors import RunFolderError
+from tellapart.errors import RunFolderError, ShardError
 from tellapart.files import read_json
 from tellapart.scale.shards import JOURNAL, MANIFEST, Shards
 from tellapart.scale.tasks import Made, Task
@@ -39,7 +39,10 @@ def test_a_job_goes_on_where_it_was(tmp_path: Path) -> None:
         for number, task in enumerate(TASKS):
             if not shards.has(task):
                 shards.keep(task, made(number))
-        manifest = shards.finish()
+        with pytest.raises(ShardError, match="30 rows of 31 photos"):
+            shards.finish(31)
+        assert read_json(folder / MANIFEST)["finished"] is False
+        manifest = shards.finish(30)
     assert manifest == read_json(folder / MANIFEST)
     assert (manifest["finished"], manifest["rows"], manifest["errors"]) == (True, 30, 3)
     assert [shard["file"] for shard in manifest["shards"]] == [task.name for task in TASKS]

@@ -173,7 +173,7 @@ def _made(work: Work, listing: Listing, out: Path, how: How, engine: Engine) -> 
             shards.keep(task, outcome.made)
             bar.advance(len(task.inputs["sources"]))
         _check(failed, plan, listed.fingerprint)
-        return shards.finish()
+        return shards.finish(listed.n_photos)
 
 
 class _Plan:

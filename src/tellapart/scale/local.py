@@ -48,8 +48,11 @@ class LocalEngine:
         try:
             while True:
                 for task in islice(tasks, AHEAD * self._workers - len(flying)):
-                    suspects.append(task)  # until it is taken: `submit` raises where a worker has died meanwhile
-                    flying[pool.submit(_worked, function, task)] = suspects.pop()
+                    future = _given(pool, function, task)
+                    if future is None:
+                        suspects += [task, *flying.values()]
+                        return
+                    flying[future] = task
                 if not flying:
                     return
                 done, _ = wait(flying, return_when=FIRST_COMPLETED)
@@ -62,8 +65,6 @@ class LocalEngine:
                 if suspects:
                     suspects += flying.values()
                     return
-        except BrokenProcessPool:  # by `submit`: a worker died while none of its tasks was looked at
-            suspects += flying.values()
         finally:
             pool.shutdown(wait=not suspects, cancel_futures=True)
 
@@ -74,8 +75,8 @@ def _one_by_one(function: Function, suspects: list[Task], shared: bytes) -> Iter
     try:
         for task in suspects:
             for _ in range(TRIES):
-                future = pool.submit(_worked, function, task)
-                if not isinstance(future.exception(), BrokenProcessPool):
+                future = _given(pool, function, task)
+                if future is not None and not isinstance(future.exception(), BrokenProcessPool):
                     yield task, _outcome(future)
                     break
                 pool.shutdown(wait=False)
@@ -84,6 +85,14 @@ def _one_by_one(function: Function, suspects: list[Task], shared: bytes) -> Iter
                 yield task, Outcome(None, "its worker ended in every try (killed, or out of memory)")
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _given(pool: ProcessPoolExecutor, function: Function, task: Task) -> Future[Made] | None:
+    """Hand a task to a pool; None where a worker has died meanwhile, and the pool takes no more."""
+    try:
+        return pool.submit(_worked, function, task)
+    except BrokenProcessPool:
+        return None
 
 
 def _pool(workers: int, shared: bytes) -> ProcessPoolExecutor:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from tellapart.errors import RunFolderError
+from tellapart.errors import RunFolderError, ShardError
 from tellapart.files import read_json, storage_errors, write_bytes, write_json
 from tellapart.holding import OURS, Hold
 from tellapart.scale.tasks import Made, Task
@@ -97,12 +97,19 @@ class Shards:
         self._tell(shard)
         self._made[task.name] = shard
 
-    def finish(self) -> Mapping[str, Any]:
-        """Write the manifest of all shards, and give it."""
+    def finish(self, n_photos: int) -> Mapping[str, Any]:
+        """Write the manifest of all shards, and give it.
+
+        Raises:
+            ShardError: There are not as many rows as photos.
+        """
+        n_rows = sum(shard.rows for shard in self._made.values())
+        if n_rows != n_photos:
+            raise ShardError(f"{n_rows} rows of {n_photos} photos. Next: the same command again")
         shards = [self._made[name] for name in sorted(self._made, key=lambda name: (len(name), name))]
         manifest = {
             **self._head(finished=True),
-            "rows": sum(shard.rows for shard in shards),
+            "rows": n_rows,
             "errors": sum(shard.errors for shard in shards),
             "shards": [asdict(shard) for shard in shards],
         }
