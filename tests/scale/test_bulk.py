@@ -159,6 +159,19 @@ def test_a_job_that_is_killed_goes_on(whole: Path) -> None:
 
 
 @pytest.mark.slow
+def test_ctrl_c_keeps_what_is_done(whole: Path) -> None:
+    folder = whole / "stopped"
+    job = started(whole, "stopped")
+    wait_for(lambda: len(shards_of(folder)) > 5, job)
+    job.send_signal(signal.SIGINT)
+    status, told = ended(job)
+    assert status == 130, told
+    assert "Next: the same command again" in told
+    assert 5 < len(shards_of(folder)) < N_SHARDS
+    assert not list(folder.glob(".*")), "the folder is free again"
+
+
+@pytest.mark.slow
 def test_a_worker_that_is_killed_loses_nothing(whole: Path) -> None:
     job = started(whole, "hurt")
     wait_for(lambda: shards_of(whole / "hurt"), job)
