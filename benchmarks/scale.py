@@ -1,6 +1,6 @@
 """Bulk prediction: one process, the local pool and Ray side by side; start-up, time a photo, memory of the driver.
 
-    python benchmarks/scale.py MODEL PHOTOS --rows 1000,10000 --rounds 3 --workers 2 --out benchmarks/results/scale.json
+    python benchmarks/scale.py MODEL PHOTOS --rows 1000,10000 --rounds 3 --workers 2
 
 Rows are names of photos, gone through again from the start where there are fewer photos. Each measurement is a process
 of its own; the kinds take turns. Times between the first finished shard and the last tell the throughput without what

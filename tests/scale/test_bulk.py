@@ -71,6 +71,14 @@ def test_a_failed_shard_is_told_and_the_others_are_kept(place: Path, here: Here)
     assert here.ran == []
 
 
+def test_where_all_fail_the_rest_is_not_tried(place: Path, here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "_FAILURES", 4)
+    here.failing = tuple(f"part-{number:05}.parquet" for number in range(10))
+    with pytest.raises(ShardError, match=r"part-00002.parquet: its worker ended and 1 more"):
+        predicted(place, size=1)
+    assert len(here.ran) == 4
+
+
 @pytest.mark.usefixtures("here")
 def test_other_arguments_are_refused(place: Path) -> None:
     predicted(place)

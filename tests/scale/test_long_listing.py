@@ -12,7 +12,8 @@ import pytest
 from needed import needs_fsspec, needs_parquet
 
 from photo_maker import noise, save
-from tellapart.errors import PhotosError
+from tellapart.errors import PhotosError, SourceError
+from tellapart.scale import long_listing
 from tellapart.scale.long_listing import Listing, cut
 from tellapart.scale.sources import Source, content_of
 
@@ -114,6 +115,18 @@ def test_addresses(photos: Path, tmp_path: Path) -> None:
     assert shown(f"@file://{tmp_path}/names.txt") == ["memory://a.jpg"]
     with pytest.raises(PhotosError, match="There is no memory://nowhere"):
         shown("memory://nowhere")
+
+
+def test_a_file_system_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoCredentialsError(Exception):
+        """As those of botocore: no OSError."""
+
+    def refused(place: str) -> object:
+        raise NoCredentialsError(f"no key\nfor {place}")
+
+    monkeypatch.setattr(long_listing, "filesystem_of", refused)
+    with pytest.raises(SourceError, match=r"s3://b cannot be listed \(NoCredentialsError: no key for s3://b\)"):
+        shown("s3://b")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tellapart.scale.shards import Shards
 from tellapart.scale.tasks import LOCAL, Engine, Function, Task, open_engine
 
 SHARD: Final = 1_000  # photos a file: seconds of work, so that a kill costs seconds
+_FAILURES: Final = 20  # shards; where so many fail, the others will
 _MOST: Final = 1_000_000  # a shard is held in memory by its worker and by the process that writes it
 
 
@@ -157,10 +158,12 @@ def _made(work: Work, listing: Listing, out: Path, how: How, engine: Engine) -> 
     }
     plan = _Plan(work, listing, how.shard_size)
     with Shards(out, job).opened() as shards, how.progress.bar("Photos", listed.n_photos) as bar:
-        failed = []
+        failed: list[str] = []
 
         def missing() -> Iterator[Task]:
             for task in plan:
+                if len(failed) >= _FAILURES:
+                    return
                 if shards.has(task):
                     bar.advance(len(task.inputs["sources"]))
                 else:

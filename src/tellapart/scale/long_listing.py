@@ -17,7 +17,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
 from tellapart.deploy.places import STANDARD_INPUT, find_photos, texts_on_input
-from tellapart.errors import MissingExtraError, OptionError, PhotosError
+from tellapart.errors import MissingExtraError, OptionError, PhotosError, SourceError, TellapartError
 from tellapart.photos.decode import SUFFIXES
 from tellapart.scale.sources import Source, filesystem_of, is_address, open_place
 
@@ -92,7 +92,7 @@ class Listing:
         if place.endswith(_ZIPPED):
             raise PhotosError(f"{place} is compressed as a whole. Accepted: .tar. Next: unpack it to .tar")
         if is_address(place):
-            return _of_address(place)
+            return _told(place, _of_address(place))
         return _of_path(place)
 
     def _input(self) -> Iterator[bytes]:
@@ -156,6 +156,17 @@ def _of_address(place: str) -> Iterator[Source]:
             folders.sort()
             found = (f"{folder.rstrip('/')}/{name}" for name in sorted(names) if _is_photo(name))
             yield from (Source(filesystem.unstrip_protocol(one)) for one in found)
+
+
+def _told(place: str, found: Iterator[Source]) -> Iterator[Source]:
+    """File systems of other packages fail in ways of their own: each as one line."""
+    try:
+        yield from found
+    except TellapartError:
+        raise
+    except Exception as problem:
+        told = " ".join(str(problem).split())[:200]
+        raise SourceError(f"{place} cannot be listed ({type(problem).__name__}: {told}). Next: try again") from problem
 
 
 def _of_file(place: str) -> Iterator[Source]:

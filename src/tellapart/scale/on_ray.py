@@ -82,26 +82,32 @@ class RayEngine:
         ray = self._ray
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if self._address is None:
-            cores = self._workers or usable_cores()
-            store = _STORE + 2 * size
-            # Without "local" it joins any cluster that it finds here or in RAY_ADDRESS.
-            ray.init("local", num_cpus=cores, include_dashboard=False, object_store_memory=store, **quiet)
-        else:
-            try:
-                with warnings.catch_warnings():  # told in one line below
-                    warnings.simplefilter("ignore", UserWarning)
-                    ray.init(self._address, **quiet)
-            except (ConnectionError, RuntimeError, ValueError) as problem:
-                raise OptionError(
-                    f"No Ray cluster answers at {self._address} ({told_of(problem)}). Accepted: ray://HOST:PORT of a "
-                    "running one, its token in RAY_AUTH_TOKEN or ~/.ray/auth_token. Next: ray status"
-                ) from problem
+            quiet |= {
+                "num_cpus": self._workers or usable_cores(),
+                "include_dashboard": False,
+                "object_store_memory": _STORE + 2 * size,
+            }
+        try:
+            with warnings.catch_warnings():  # told in one line below
+                warnings.simplefilter("ignore", UserWarning)
+                # Without "local" it joins any cluster that it finds here or in RAY_ADDRESS.
+                ray.init(self._address or "local", **quiet)
+        except (ConnectionError, RuntimeError, ValueError) as problem:
+            raise self._no_cluster(problem) from problem
         try:
             if self._address is not None:
                 self._check_version()
             yield
         finally:
             ray.shutdown()
+
+    def _no_cluster(self, problem: Exception) -> OptionError:
+        if self._address is None:
+            return OptionError(f"Ray does not start here ({told_of(problem)}). Next: --on local")
+        return OptionError(
+            f"No Ray cluster answers at {self._address} ({told_of(problem)}). Accepted: ray://HOST:PORT of a running "
+            "one, its token in RAY_AUTH_TOKEN or ~/.ray/auth_token. Next: ray status"
+        )
 
     def _check_version(self) -> None:
         """Other versions of Tellapart may make other bytes.
