@@ -17,6 +17,7 @@ MOST_LINES, MOST_FUNCTION_LINES = 350, 50
 HEAVY = {
     "numpy", "PIL", "scipy", "sklearn", "matplotlib", "jinja2", "onnx", "onnxruntime",
     "keras", "tensorflow", "torch", "jax", "optuna", "safetensors", "cleanlab", "pandas",
+    "pyarrow", "fsspec", "ray",
     "fastapi", "starlette", "uvicorn", "prometheus_client", "python_multipart",
 }  # fmt: skip
 

@@ -54,3 +54,10 @@ def test_a_system_that_does_not_say_has_none(cpuinfo: Path) -> None:
 
 def test_streams_share_the_cores() -> None:
     assert [streams_and_threads(cores) for cores in (1, 2, 16, 40, 64)] == [(1, 1), (2, 1), (16, 1), (16, 2), (16, 4)]
+
+
+def test_a_worker_has_the_cores_that_it_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_own_cores", 0)
+    assert machine.own_cores() == 0
+    machine.limit_cores(1)
+    assert machine.own_cores() == machine.usable_cores() == 1

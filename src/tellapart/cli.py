@@ -16,6 +16,7 @@ from tellapart import (
     cli_explain,
     cli_export,
     cli_reproduce,
+    cli_scale,
     cli_serve,
     cli_weights,
 )
@@ -42,6 +43,7 @@ app.command()(cli_explain.explain)
 app.command()(cli_export.export)
 app.command()(cli_serve.serve)
 app.command()(cli_doctor.doctor)
+app.command()(cli_scale.embed)
 
 Out = Annotated[Path, typer.Option("--out", help="The run folder; it must be new, or use --resume.")]
 
@@ -134,10 +136,10 @@ def audit(
 @app.command()
 def predict(  # noqa: PLR0913, PLR0917  one parameter a flag
     model: Annotated[Path, typer.Argument(help="A model.onnx, or the run folder that holds it.")],
-    photos: Annotated[
-        list[str], typer.Argument(help="Photos, folders, patterns such as 'photos/**/*.jpg'; - reads names from input.")
-    ],
-    out: Annotated[Path | None, typer.Option(help="A file of all probabilities: .csv or .jsonl.")] = None,
+    photos: cli_scale.Photos,
+    out: Annotated[
+        Path | None, typer.Option(help="All probabilities: a .csv or .jsonl file, or a folder of Parquet files.")
+    ] = None,
     top: Annotated[int, typer.Option(help="How many classes to print for each photo.")] = 1,
     reject: Annotated[
         float | None, typer.Option(help="Say 'not sure' so often that this share of the answers is wrong: 0.05.")
@@ -145,14 +147,23 @@ def predict(  # noqa: PLR0913, PLR0917  one parameter a flag
     sets: Annotated[bool, typer.Option("--sets", help="Tell the classes that it may be, right for 90 %.")] = False,
     null: Annotated[bool, typer.Option("--null", "-0", help="With -: a NUL behind each name, not a line end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    on: cli_scale.On = "local",
+    workers: cli_scale.Workers = None,
+    shard_size: cli_scale.ShardSize = 1_000,
 ) -> None:
     """Tell which class each photo is of, or that it is of none of them."""
+    if out is not None and cli_scale.is_folder(out):
+        how = cli_scale.Where(on, workers, shard_size)
+        cli_scale.predict_to_folder(model, photos, out, reject=reject, null=null, where=how)
+        return
+    if cli_scale.Where(on, workers, shard_size) != cli_scale.Where():
+        raise OptionError("--on, --workers and --shard-size are for a folder of Parquet files. Next: --out FOLDER")
     from tellapart.deploy.places import count_photos, find_photos, names_on_input
     from tellapart.deploy.predictions import Shown, print_answers, write_answers
     from tellapart.deploy.runtime import load
 
     if out is not None and out.suffix.lower() not in {".csv", ".jsonl"}:
-        raise OptionError(f"--out {out}. Accepted: a name that ends in .csv or .jsonl.")
+        raise OptionError(f"--out {out}. Accepted: a name that ends in .csv or .jsonl, or a folder of no suffix.")
     loaded = load(model)
     if reject is not None:
         echo(loaded.doubts.told(reject), err=True)

@@ -12,6 +12,8 @@
     │   ├── MemoryShortError      not even one photo at a time fits into memory
     │   ├── OptionError           a setting outside its range
     │   └── MissingExtraError     a part of Tellapart is not installed
+    ├── ShardError                part of a bulk job failed; the others are kept
+    ├── SourceError               one photo cannot be fetched just now; asked for again it may be
     ├── UnreadablePhotoError      one photo cannot be decoded; it is named and left out
     └── TrainingError             a recipe failed while it was training
 
@@ -80,6 +82,14 @@ class MissingExtraError(UserError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f'{what} is not installed. Next: pip install "tellapart[{extra}]"')
+
+
+class ShardError(TellapartError):
+    """Some shards of a bulk job could not be made; the others are kept."""
+
+
+class SourceError(TellapartError):
+    """A photo could not be fetched just now; asked for again it may be."""
 
 
 class UnreadablePhotoError(TellapartError):

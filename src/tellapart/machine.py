@@ -12,12 +12,26 @@ _CPUINFO: Final = Path("/proc/cpuinfo")
 _CONTROL: Final = Path("/sys/fs/cgroup")  # where Linux tells what a container may use
 # As Linux names them: of AVX-512, and of AVX2.
 _VNNI: Final = frozenset({"avx512_vnni", "avx_vnni"})
+_own_cores = 0
 
 
 def usable_cores() -> int:
     """How many cores this process may use, in a container as many as it is given; those of the machine may be more."""
+    if own_cores():
+        return own_cores()
     seen, share = seen_cores(), allowed_cores()
     return seen if share is None else min(seen, max(1, math.ceil(share)))
+
+
+def limit_cores(cores: int) -> None:
+    """Leave the other cores to processes beside this one: workers of a pool have one each."""
+    global _own_cores  # noqa: PLW0603  one for the life of the process
+    _own_cores = cores
+
+
+def own_cores() -> int:
+    """How many cores this process was limited to; 0 where it was not."""
+    return _own_cores
 
 
 def seen_cores() -> int:

@@ -54,7 +54,12 @@ def count_photos(places: Sequence[str | PathLike[str]]) -> int:
 
 
 def names_on_input(stream: IO[bytes] | None = None, *, null: bool = False) -> Iterator[Path]:
-    r"""Yield the names of files that a stream holds, as they come.
+    """Yield the paths of files that a stream holds, as they come; as `texts_on_input`."""
+    return map(Path, texts_on_input(stream, null=null))
+
+
+def texts_on_input(stream: IO[bytes] | None = None, *, null: bool = False) -> Iterator[str]:
+    r"""Yield the names that a stream holds, as they come and as they stand; bytes that are not UTF-8 as surrogates.
 
     Args:
         stream: By default standard input.
@@ -66,7 +71,7 @@ def names_on_input(stream: IO[bytes] | None = None, *, null: bool = False) -> It
     lines = _between_nulls(stream or sys.stdin.buffer) if null else _lines(stream or sys.stdin.buffer)
     for line in lines:
         if line:
-            yield Path(os.fsdecode(line))
+            yield os.fsdecode(line)
 
 
 def _found(places: Sequence[str], names: Iterable[Path] | None) -> Iterator[Path]:

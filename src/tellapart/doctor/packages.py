@@ -62,6 +62,9 @@ PARTS: Final[Mapping[str, Part]] = {
     "sqlalchemy": Part("sqlalchemy", "MLflow's database", heavy=True),
     "alembic": Part("alembic", "MLflow's database", heavy=True),
     "sqlparse": Part("sqlparse", "MLflow's database", heavy=True),
+    "pyarrow": Part("pyarrow", "Parquet, for many photos", heavy=True),
+    "fsspec": Part("fsspec", "photos at addresses such as s3://", heavy=True),
+    "ray": Part("ray", "many photos on a cluster", heavy=True),
 }
 # By the package that an extra is installed for: others of it may be here for another one's sake.
 EXTRAS: Final[Mapping[str, str]] = {
@@ -73,6 +76,8 @@ EXTRAS: Final[Mapping[str, str]] = {
     "openvino": "openvino",
     "tensorboard": "tensorboard",
     "mlflow": "mlflow-skinny",
+    "scale": "pyarrow",
+    "ray": "ray",
 }
 _NEEDED: Final = ("", "train")  # too old a package of these stops a run; of another extra, what it is asked for
 

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import onnxruntime
 
+from tellapart.machine import own_cores
 from tellapart.out_of_memory import in_halves
 
 BATCH: Final = 16  # on 2 cores MobileNetV2 is as fast at 8 to 32; less memory for large networks
@@ -147,7 +148,7 @@ def runtime_session(model: bytes, *, optimised: bool = True, threads: int = 0) -
     """
     onnxruntime.disable_telemetry_events()  # on Windows the variable that tellapart/__init__.py sets is not heeded
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or own_cores()
     options.log_severity_level = 4  # what goes wrong is raised, and need not be printed as well
     if not optimised:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

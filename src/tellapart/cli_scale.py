@@ -1,0 +1,106 @@
+"""`tellapart embed`, and `tellapart predict --out FOLDER`: many photos into Parquet, on this machine or a cluster."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tellapart.cli_weights import Offline
+from tellapart.errors import SAVE_ANEW, OptionError, UserError
+from tellapart.stopping import heed_interrupts
+from tellapart.weights.offline import forbid_network
+
+Photos = Annotated[
+    list[str],
+    typer.Argument(
+        help="Photos, folders, patterns such as 'photos/**/*.jpg'; - reads names from input, @FILE from a file; "
+        "with --out FOLDER also .parquet tables with a column path, .tar files, and addresses such as s3://bucket/dir."
+    ),
+]
+On = Annotated[str, typer.Option("--on", help="With --out FOLDER: local, ray, or ray://HOST:PORT.")]
+Workers = Annotated[int | None, typer.Option(help="With --out FOLDER: processes at once; one a core without.")]
+ShardSize = Annotated[int, typer.Option(help="With --out FOLDER: photos a file.")]
+
+
+def embed(  # noqa: PLR0913, PLR0917  one parameter a flag
+    photos: Photos,
+    backbone: Annotated[str, typer.Option(help="A name of `tellapart weights list`; pocket is built in.")],
+    out: Annotated[Path, typer.Option(help="A folder of Parquet files; the same command again goes on in it.")],
+    weights: Annotated[Path | None, typer.Option(help="The backbone's weights, .h5 or .weights.h5.")] = None,
+    image_size: Annotated[int | None, typer.Option(help="In pixels; each backbone has its own default.")] = None,
+    on: On = "local",
+    workers: Workers = None,
+    shard_size: ShardSize = 1_000,
+    null: Annotated[bool, typer.Option("--null", "-0", help="With -: a NUL behind each name, not a line end.")] = False,
+    no_network: Offline = False,
+) -> None:
+    """Write what a backbone makes of each photo: its features, as Parquet files."""
+    if no_network:
+        forbid_network()
+    if not is_folder(out):
+        raise OptionError(f"--out {out}. Accepted: a folder, of no suffix or .parquet. Next: --out features")
+    from tellapart.scale.bulk import Network, embed_in_bulk
+    from tellapart.scale.long_listing import Listing
+
+    heed_interrupts()
+    how = _how(Where(on, workers, shard_size))
+    with _quiet():
+        manifest = embed_in_bulk(Network(backbone, weights, image_size), Listing(photos, null=null), out, how=how)
+    tell(manifest, out)
+
+
+@dataclass(frozen=True)
+class Where:
+    """What `--on`, `--workers` and `--shard-size` say."""
+
+    on: str = "local"
+    workers: int | None = None
+    shard_size: int = 1_000
+
+
+def predict_to_folder(
+    model: Path, photos: Sequence[str], out: Path, *, reject: float | None, null: bool, where: Where
+) -> None:
+    """Answer photos into a folder of Parquet files."""
+    from tellapart.scale.bulk import predict_in_bulk
+    from tellapart.scale.long_listing import Listing
+
+    heed_interrupts()
+    how = _how(where)
+    with _quiet():
+        manifest = predict_in_bulk(model, Listing(photos, null=null), out, reject=reject, how=how)
+    tell(manifest, out)
+
+
+def is_folder(out: Path) -> bool:
+    """Whether `--out` names a folder of Parquet files: it has no suffix, or that one."""
+    return out.suffix.lower() in {"", ".parquet"}
+
+
+def tell(manifest: Mapping[str, Any], out: Path) -> None:
+    """Say what is there.
+
+    Raises:
+        UserError: Some photos could not be read.
+    """
+    typer.echo(f"{manifest['rows']} rows in {len(manifest['shards'])} files: {out}")
+    if manifest["errors"]:
+        raise UserError(
+            f"{manifest['errors']} of the photos could not be read; the reason stands in their rows. {SAVE_ANEW}"
+        )
+
+
+def _quiet() -> AbstractContextManager[Any]:
+    """Standard output is for results; Ray tells there of workers that died."""
+    return redirect_stdout(sys.stderr)
+
+
+def _how(where: Where) -> Any:
+    from tellapart.console import Terminal
+    from tellapart.scale.bulk import How
+
+    return How(where.on, where.workers, where.shard_size, Terminal())

@@ -1,0 +1,208 @@
+"""Predictions or features of any number of photos: cut into shards, each made once, by any engine."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+from tellapart.errors import OptionError, ShardError
+from tellapart.progress import Progress, Silent
+from tellapart.scale.long_listing import Listing, as_line, cut
+from tellapart.scale.parquet import need_pyarrow
+from tellapart.scale.shards import Shards
+from tellapart.scale.tasks import LOCAL, Engine, Function, Task, open_engine
+
+SHARD: Final = 1_000  # photos a file: seconds of work, so that a kill costs seconds
+_FAILURES: Final = 20  # shards; where so many fail, the others will
+_MOST: Final = 1_000_000  # a shard is held in memory by its worker and by the process that writes it
+
+
+@dataclass(frozen=True)
+class How:
+    """How a bulk job is run; the results do not depend on it, but for how many photos a file holds.
+
+    Attributes:
+        on: `local`, `ray` or `ray://HOST:PORT`.
+        workers: Processes at once; None for one a core.
+        shard_size: Photos a file.
+        progress: Where to tell how far it is.
+    """
+
+    on: str = LOCAL
+    workers: int | None = None
+    shard_size: int = SHARD
+    progress: Progress = field(default_factory=Silent)
+
+    def engine(self) -> Engine:
+        """The engine; everything that can be wrong is told before photos are listed."""
+        need_pyarrow()
+        if not 1 <= self.shard_size <= _MOST:
+            raise OptionError(f"--shard-size {self.shard_size}. Accepted: 1 to {_MOST}. Next: leave it out")
+        return open_engine(self.on, workers=self.workers)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is made of each shard.
+
+    Attributes:
+        kind: `predictions` or `features`.
+        function: Makes one shard.
+        inputs: Of every task, beside its photos; they stand in the manifest too.
+        shared: The bytes that every task needs.
+    """
+
+    kind: str
+    function: Function
+    inputs: Mapping[str, Any]
+    shared: bytes
+
+
+def predict_in_bulk(
+    model: str | PathLike[str],
+    listing: Listing,
+    out: str | PathLike[str],
+    *,
+    reject: float | None = None,
+    how: How | None = None,
+) -> Mapping[str, Any]:
+    """Answer every photo of a listing, into a folder of Parquet files and `_manifest.json`.
+
+    The same call on the same folder goes on where it was stopped, however that was; each photo of the listing ends up
+    in one row.
+
+    Args:
+        model: A model file, or the run folder that holds it.
+        listing: Which photos.
+        out: A folder: new, empty, or begun by the same call.
+        reject: As for `Model.answers`.
+        how: Engine, workers, shards.
+
+    Returns:
+        What the manifest holds.
+
+    Raises:
+        UserError: Something that the user can mend; the message says how.
+        ShardError: Some shards could not be made; the others are kept.
+    """
+    from tellapart.deploy.runtime import load
+    from tellapart.scale.prediction_shard import predict_shard
+
+    how = how or How()
+    engine = how.engine()
+    loaded = load(model)
+    inputs = {"model": hashlib.sha256(loaded.content).hexdigest(), "threshold": loaded.threshold(reject)}
+    return _made(Work("predictions", predict_shard, inputs, loaded.content), listing, Path(out), how, engine)
+
+
+@dataclass(frozen=True)
+class Network:
+    """Which backbone embeds photos.
+
+    Attributes:
+        backbone: Its name.
+        weights: Its file of weights; None for the one of the weight store.
+        image_size: In pixels; None for its own.
+    """
+
+    backbone: str
+    weights: Path | None = None
+    image_size: int | None = None
+
+
+def embed_in_bulk(
+    network: Network, listing: Listing, out: str | PathLike[str], *, how: How | None = None
+) -> Mapping[str, Any]:
+    """Compute the features of every photo of a listing, into a folder of Parquet files and `_manifest.json`.
+
+    Otherwise as `predict_in_bulk`.
+    """
+    how = how or How()
+    engine = how.engine()
+    return _made(_of_backbone(network, how.progress), listing, Path(out), how, engine)
+
+
+def _of_backbone(network: Network, progress: Progress) -> Work:
+    from tellapart.files import cache_folder
+    from tellapart.models.backbone_file import POOLED, backbone_onnx
+    from tellapart.models.backbones import find_backbone
+    from tellapart.models.forward import Forward
+    from tellapart.models.weights import weights_path
+    from tellapart.photos.pixels import PixelSpec
+    from tellapart.scale.feature_shard import embed_shard
+
+    backbone = find_backbone(network.backbone)
+    spec = PixelSpec(network.image_size or backbone.image_size, scaling=backbone.scaling)
+    content = backbone_onnx(backbone, spec.size, weights_path(backbone, network.weights, progress), cache_folder())
+    (length,) = (int(end.shape[-1]) for end in Forward(content).outputs if end.name == POOLED)
+    inputs = {
+        "model": hashlib.sha256(content).hexdigest(),
+        "backbone": backbone.name,
+        "pixels": spec.as_dict(),
+        "length": length,
+    }
+    return Work("features", embed_shard, inputs, content)
+
+
+def _made(work: Work, listing: Listing, out: Path, how: How, engine: Engine) -> Mapping[str, Any]:
+    how.progress.note("Listing the photos")
+    listed = listing.read()
+    job = {
+        "kind": work.kind,
+        "listing": listed.fingerprint,
+        "photos": listed.n_photos,
+        "shard_size": how.shard_size,
+        **work.inputs,
+    }
+    plan = _Plan(work, listing, how.shard_size)
+    with Shards(out, job).opened() as shards, how.progress.bar("Photos", listed.n_photos) as bar:
+        failed: list[str] = []
+
+        def missing() -> Iterator[Task]:
+            for task in plan:
+                if len(failed) >= _FAILURES:
+                    return
+                if shards.has(task):
+                    bar.advance(len(task.inputs["sources"]))
+                else:
+                    yield task
+
+        for task, outcome in engine.run(work.function, missing(), work.shared):
+            if outcome.made is None:
+                failed.append(f"{task.name}: {outcome.error}")
+                continue
+            shards.keep(task, outcome.made)
+            bar.advance(len(task.inputs["sources"]))
+        _check(failed, plan, listed.fingerprint)
+        return shards.finish(listed.n_photos)
+
+
+class _Plan:
+    """The tasks of a listing, in order; `fingerprint` is of what was gone through."""
+
+    def __init__(self, work: Work, listing: Listing, size: int) -> None:
+        self._work = work
+        self._listing = listing
+        self._size = size
+        self._digest = hashlib.sha256()
+
+    def __iter__(self) -> Iterator[Task]:
+        for number, sources in enumerate(cut(self._listing, self._size)):
+            for source in sources:
+                self._digest.update(as_line(source))
+            told = [source.as_json() for source in sources]
+            yield Task(f"part-{number:05}.parquet", {**self._work.inputs, "sources": told})
+
+    @property
+    def fingerprint(self) -> str:
+        return self._digest.hexdigest()
+
+
+def _check(failed: Sequence[str], plan: _Plan, fingerprint: str) -> None:
+    if failed:
+        more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
+        raise ShardError(f"Not made: {'; '.join(failed[:3])}{more}. The others are kept. Next: the same command again")
+    if plan.fingerprint != fingerprint:
+        raise ShardError("Photos came or went while they were worked on. Next: the same photos again, or another --out")

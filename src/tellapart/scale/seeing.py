@@ -1,0 +1,49 @@
+"""What a worker does with the photos of a shard: fetch, decode, ask a network, a few at a time."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from tellapart.errors import UnreadablePhotoError
+from tellapart.models.forward import side_by_side
+from tellapart.photos.pixels import PixelSpec, read_pixels
+from tellapart.scale.sources import Source, content_of, is_address
+
+_TOGETHER: Final = 4  # photos a call on one core: larger batches leave the processor's caches (docs/LOG.md)
+_FETCHING: Final = 8  # threads where photos come over a network: most of them wait
+
+
+def seen(
+    sources: Sequence[Source], spec: PixelSpec, ask: Callable[[np.ndarray], Iterable[Any]]
+) -> Iterator[tuple[Any, str]]:
+    """Ask a network about photos.
+
+    Args:
+        sources: Where they are.
+        spec: How a photo becomes pixels.
+        ask: Takes (photos, size, size, 3), uint8, and gives one answer a photo; called by several threads at once
+            where photos have addresses.
+
+    Yields:
+        For each photo its answer and "", or None and why it cannot be read.
+
+    Raises:
+        SourceError: A photo could not be fetched, which it may be later.
+    """
+
+    def answered(some: list[Source]) -> list[tuple[Any, str]]:
+        pictures = [_pixels(source, spec) for source in some]
+        readable = [picture for picture in pictures if isinstance(picture, np.ndarray)]
+        answers = iter(ask(np.stack(readable)) if readable else ())
+        return [(None, one) if isinstance(one, str) else (next(answers), "") for one in pictures]
+
+    streams = _FETCHING if any(is_address(source.place) for source in sources) else 1
+    return side_by_side(answered, sources, streams=streams, batch=_TOGETHER)
+
+
+def _pixels(source: Source, spec: PixelSpec) -> np.ndarray | str:
+    try:
+        return read_pixels(content_of(source), spec)
+    except UnreadablePhotoError as problem:
+        return str(problem)

@@ -1,0 +1,107 @@
+"""The same tasks on Ray: nothing is lost when workers die, and nobody else may send it work."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import on_ray_script
+import pytest
+from needed import needs_ray
+from worked import troubled
+
+from tellapart.errors import OfflineError, OptionError
+from tellapart.scale.on_ray import RayEngine
+from tellapart.scale.tasks import TRIES
+
+# 127.0.0.1, and the same as an address of IPv6, in the hexadecimal digits of /proc/net.
+LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}
+
+
+@pytest.mark.slow
+@needs_ray
+def test_workers_that_die_functions_that_raise_and_a_stranger(tmp_path: Path) -> None:
+    command = [sys.executable, on_ray_script.__file__, str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    out = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+    told = json.loads(out.splitlines()[-1])
+    assert told["node"] == ["127.0.0.1"]
+    assert told["listens"]
+    assert set(told["listens"]) <= LOOPBACK
+    assert told["with_token"]
+    assert not told["without"]
+    assert told["over"]
+    outcomes = {text: (error, made) for text, error, made in told["outcomes"]}
+    assert len(told["outcomes"]) == len(outcomes) == 6
+    assert outcomes["raise"] == ("ValueError: a bad task", None)
+    assert outcomes["kill"] == ("its worker ended in every try (WorkerCrashedError)", None)
+    assert len((tmp_path / "kill").read_text()) == TRIES + 1
+    for text in ("a", "b", "c", "kill once"):
+        assert outcomes[text] == ("", [f"shared {text.upper()}", {"cores": 1}])
+
+
+def test_ray_that_was_imported_without_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", object())
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    with pytest.raises(OptionError, match="RAY_AUTH_MODE=token"):
+        RayEngine()
+
+
+class FakeRay:
+    """As much of Ray as is needed to see what is told where it fails."""
+
+    class exceptions:  # noqa: N801  as Ray calls it
+        RayError, RayTaskError = type("RayError", (Exception,), {}), type("RayTaskError", (Exception,), {})
+
+    def __init__(self, version: str = "", problem: Exception | None = None) -> None:
+        self.version = version
+        self.problem = problem
+        self.started: list[tuple[str, dict[str, object]]] = []
+        self.shut = 0
+
+    def init(self, address: str, **settings: object) -> None:
+        self.started.append((address, settings))
+        if self.problem:
+            raise self.problem
+
+    def remote(self, **_: object) -> object:
+        return lambda function: SimpleNamespace(remote=lambda: function)
+
+    def get(self, _: object) -> str:
+        if not self.version:
+            raise self.exceptions.RayError
+        return self.version
+
+    def shutdown(self) -> None:
+        self.shut += 1
+
+
+@pytest.mark.parametrize(
+    ("address", "ray", "told"),
+    [
+        (None, FakeRay(problem=RuntimeError("no\nroom")), r"Ray does not start here \(RuntimeError: no room\)"),
+        ("ray://h:1", FakeRay(problem=ConnectionError("late")), r"No Ray cluster answers at ray://h:1 \(Conn"),
+        ("ray://h:1", FakeRay("0.0.9"), r"The workers at ray://h:1 have Tellapart 0\.0\.9\. Accepted: 0"),
+        ("ray://h:1", FakeRay(), "The workers at ray://h:1 have Tellapart none"),
+    ],
+)
+def test_what_is_wrong_with_a_cluster(
+    monkeypatch: pytest.MonkeyPatch, address: str | None, ray: FakeRay, told: str
+) -> None:
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_USAGE_STATS_ENABLED", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"):
+        monkeypatch.setenv(name, "token")
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    with pytest.raises(OptionError, match=told):
+        list(RayEngine(address, 2).run(troubled, []))
+    ((where, settings),) = ray.started
+    assert where == (address or "local")
+    assert ("num_cpus" in settings) == (address is None)
+    assert ray.shut == (not ray.problem)
+
+
+def test_no_cluster_on_a_network_where_that_is_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELLAPART_OFFLINE", "1")
+    with pytest.raises(OfflineError, match="Next: without --offline, or --on ray"):
+        RayEngine("ray://head:10001")

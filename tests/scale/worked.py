@@ -1,0 +1,40 @@
+"""Functions for engines to run in other processes, which find them by the name of this module."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from tellapart.machine import own_cores
+from tellapart.scale.tasks import Made, Shared, Task
+
+
+def shout(task: Task, shared: Shared) -> Made:
+    """The text of a task behind what is shared."""
+    return Made(shared() + task.inputs["text"].upper().encode(), {"cores": own_cores()})
+
+
+def troubled(task: Task, shared: Shared) -> Made:
+    """As `shout`, but for texts that raise, or kill the process: `once`, or at every try, which are counted."""
+    text = task.inputs["text"]
+    if text == "raise":
+        raise ValueError("a bad\ntask")
+    if text.startswith("kill"):
+        tries = Path(task.inputs["place"]) / text
+        with tries.open("a") as file:
+            file.write("x")
+        if text != "kill once" or len(tries.read_text()) == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return shout(task, shared)
+
+
+def linger(task: Task, shared: Shared) -> Made:  # noqa: ARG001
+    """Tell the process by a file, and take long."""
+    (Path(task.inputs["place"]) / str(os.getpid())).touch()
+    time.sleep(60)
+    return Made(b"")
+
+
+def tasks_of(place: Path, *texts: str) -> list[Task]:
+    """A task a text."""
+    return [Task(f"{number}-{text}", {"text": text, "place": str(place)}) for number, text in enumerate(texts)]
