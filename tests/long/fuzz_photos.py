@@ -276,7 +276,8 @@ def all_rounds(folder: Path, minutes: float, seed: int) -> dict[str, Any]:
                 total["seconds"] = max(total["seconds"], line["seconds"])
         if status != 0:
             kept = folder / f"failed-{total['children']}.bin"
-            kept.write_bytes((folder / "current.bin").read_bytes())
+            current = folder / "current.bin"
+            kept.write_bytes(current.read_bytes() if current.exists() else b"")
             total["failed"].append({"failed": f"the process died: {status}", "file": str(kept)})
     return total
 
@@ -285,6 +286,7 @@ def one_child(spec: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
     """What a child says, and its exit status; one that stands still for a minute is ended."""
     command = [sys.executable, __file__, "--child", json.dumps(spec)]
     current, out = Path(spec["folder"]) / "current.bin", Path(spec["folder"]) / "said.jsonl"
+    current.unlink(missing_ok=True)  # the child before left it: a start that takes long would pass for stuck
     with out.open("w") as said, subprocess.Popen(command, stdout=said, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None:
             time.sleep(0.5)

@@ -179,7 +179,8 @@ def main() -> int:
             total["seconds"] = max(total["seconds"], line.get("seconds", 0))
         if status != 0:
             kept = chosen.work / f"failed-{seed}.onnx"
-            kept.write_bytes((chosen.work / "current.bin").read_bytes())
+            current = chosen.work / "current.bin"
+            kept.write_bytes(current.read_bytes() if current.exists() else b"")
             total["failed"].append({"failed": f"the process died: {status}", "file": str(kept)})
             total["files"] += 1
         sys.stderr.write(f"{total['files']} files, {len(total['failed'])} failures\n")
