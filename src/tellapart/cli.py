@@ -21,7 +21,7 @@ from tellapart import (
     cli_weights,
 )
 from tellapart.cli_weights import Offline
-from tellapart.errors import SAVE_ANEW, MissingExtraError, OptionError, TellapartError, UserError
+from tellapart.errors import MissingExtraError, OptionError, TellapartError, UserError, unread_photos
 from tellapart.printing import echo, echo_json
 from tellapart.stopping import INTERRUPTED, forget_interrupts, heed_interrupts, told_stopped
 from tellapart.weights.offline import forbid_network, offline
@@ -178,7 +178,7 @@ def predict(  # noqa: PLR0913, PLR0917  one parameter a flag
         n_errors = print_answers(loaded, answers, Shown(top, sets, as_json))
     _tell_halvings()
     if n_errors:
-        raise UserError(f"{n_errors} of the photos could not be read; the reason stands in their rows. {SAVE_ANEW}")
+        raise unread_photos(n_errors, "in their rows")
 
 
 @app.command()
@@ -230,7 +230,7 @@ def _tell_halvings() -> None:
     from tellapart.out_of_memory import HALVINGS
 
     if told := HALVINGS.told():
-        typer.echo(told, err=True)
+        echo(told, err=True)
 
 
 def read_duration(text: str) -> float:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tellapart.errors import SAVE_ANEW, UserError
+from tellapart.errors import unread_photos
 from tellapart.printing import echo, echo_json
 from tellapart.stopping import heed_interrupts
 
@@ -34,9 +34,7 @@ def explain(
                 echo(line)
     n_errors = sum("error" in photo for photo in told["photos"])
     if n_errors:
-        raise UserError(
-            f"{n_errors} of the photos could not be read; the reason stands above and in explanations.json. {SAVE_ANEW}"
-        )
+        raise unread_photos(n_errors, "above and in explanations.json")
 
 
 def _lines(photo: dict[str, Any], out: Path) -> list[str]:

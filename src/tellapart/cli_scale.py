@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from tellapart.cli_weights import Offline
-from tellapart.errors import SAVE_ANEW, OptionError, UserError
+from tellapart.errors import OptionError, unread_photos
+from tellapart.printing import echo
 from tellapart.stopping import heed_interrupts
 from tellapart.weights.offline import forbid_network
 
@@ -87,11 +88,9 @@ def tell(manifest: Mapping[str, Any], out: Path) -> None:
     Raises:
         UserError: Some photos could not be read.
     """
-    typer.echo(f"{manifest['rows']} rows in {len(manifest['shards'])} files: {out}")
+    echo(f"{manifest['rows']} rows in {len(manifest['shards'])} files: {out}")
     if manifest["errors"]:
-        raise UserError(
-            f"{manifest['errors']} of the photos could not be read; the reason stands in their rows. {SAVE_ANEW}"
-        )
+        raise unread_photos(manifest["errors"], "in their rows")
 
 
 def _quiet() -> AbstractContextManager[Any]:

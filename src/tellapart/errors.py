@@ -73,6 +73,11 @@ class MemoryShortError(UserError, MemoryError):
     """Memory is too little, however little is computed at once."""
 
 
+def unread_photos(n: int, where: str) -> UserError:
+    """The error at the end of a command that answered all photos but some; their reasons stand where it says."""
+    return UserError(f"{n} of the photos could not be read; the reason stands {where}. {SAVE_ANEW}")
+
+
 class OptionError(UserError):
     """A setting is outside what is accepted."""
 

@@ -66,7 +66,7 @@ def needs_of(climb: Climb, recipes: Sequence[Recipe]) -> Needs:
     for recipe in recipes:
         memory = max(memory, _memory_of(recipe, climb))
         if recipe.backbone is None:
-            sizes.add(climb.options.image_size or SCRATCH_SIZE)
+            sizes.add(_size(recipe, climb))
             run += _SCRATCH * rounds
             state = max(state, _SCRATCH)
             continue

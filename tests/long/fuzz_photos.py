@@ -28,6 +28,8 @@ from typing import Any, Final
 HERE: Final = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent.parent / "src"), str(HERE.parent)]
 
+from watched_child import keep_current, one_child  # noqa: E402
+
 from hostile_photos import HOSTILE, as_bytes, chunk  # noqa: E402
 from photo_maker import noise, quarters  # noqa: E402
 from tellapart.errors import UnreadablePhotoError  # noqa: E402
@@ -39,7 +41,6 @@ from tellapart.photos.scan import Photo, inspect  # noqa: E402
 MEGABYTES: Final = 300
 SECONDS: Final = 1.0
 LONGEST: Final = 10_000_000  # bytes of a file
-STUCK: Final = 60  # seconds of the clock after which a child is ended
 A_CHILD: Final = 20_000  # rounds; then another child begins with the same corpus
 GROWN: Final = 3_000  # files that may join the corpus
 NUMBERS: Final = (0, 1, 2, 7, 8, 16, 127, 128, 255, 256, 32767, 32768, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1)
@@ -264,7 +265,7 @@ def all_rounds(folder: Path, minutes: float, seed: int) -> dict[str, Any]:
     seen: list[str] = []
     while time.monotonic() < until:
         spec = {"folder": str(folder), "seed": seed + total["children"], "seen": seen, "rounds": A_CHILD}
-        lines, status = one_child({**spec, "seconds": until - time.monotonic()})
+        lines, status = one_child(__file__, {**spec, "seconds": until - time.monotonic()})
         total["children"] += 1
         for line in lines:
             seen.extend([line["sign"]] if "sign" in line and len(seen) < GROWN else [])
@@ -275,25 +276,9 @@ def all_rounds(folder: Path, minutes: float, seed: int) -> dict[str, Any]:
                 total["megabytes"] = max(total["megabytes"], line["megabytes"])
                 total["seconds"] = max(total["seconds"], line["seconds"])
         if status != 0:
-            kept = folder / f"failed-{total['children']}.bin"
-            current = folder / "current.bin"
-            kept.write_bytes(current.read_bytes() if current.exists() else b"")
+            kept = keep_current(folder, f"failed-{total['children']}.bin")
             total["failed"].append({"failed": f"the process died: {status}", "file": str(kept)})
     return total
-
-
-def one_child(spec: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
-    """What a child says, and its exit status; one that stands still for a minute is ended."""
-    command = [sys.executable, __file__, "--child", json.dumps(spec)]
-    current, out = Path(spec["folder"]) / "current.bin", Path(spec["folder"]) / "said.jsonl"
-    current.unlink(missing_ok=True)  # the child before left it: a start that takes long would pass for stuck
-    with out.open("w") as said, subprocess.Popen(command, stdout=said, stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None:
-            time.sleep(0.5)
-            if current.exists() and time.time() - current.stat().st_mtime > STUCK:
-                process.kill()
-    lines = [json.loads(line) for line in out.read_text().splitlines() if line.endswith("}")]
-    return lines, process.returncode
 
 
 def hostile_one_by_one(only: str) -> list[dict[str, Any]]:

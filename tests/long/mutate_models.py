@@ -11,7 +11,6 @@ a gigabyte of memory.
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -32,6 +31,7 @@ from altered_models import (  # noqa: E402
     sealed_again,
 )
 from drawn_model import drawn_model, drawn_network  # noqa: E402
+from watched_child import keep_current, one_child  # noqa: E402
 
 from tellapart.deploy.runtime import Model  # noqa: E402
 from tellapart.deploy.seal import DIGEST, KEY  # noqa: E402
@@ -41,7 +41,6 @@ from tellapart.models.onnx_bytes import metadata  # noqa: E402
 
 MEGABYTES: Final = 1000
 ROOM: Final = 8 << 30  # bytes of address space of a child: a guard for the machine
-STUCK: Final = 60
 A_CHILD: Final = 5_000
 WAYS: Final = ("bytes", "bytes, sealed", "network, sealed", "network", "words, sealed", "words and network, no digest")
 
@@ -139,20 +138,6 @@ def say(line: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def one_child(folder: Path, seed: int, files: int) -> tuple[list[dict[str, Any]], int]:
-    """What a child says, and its exit status; one that stands still for a minute is ended."""
-    spec = json.dumps({"folder": str(folder), "seed": seed, "files": files})
-    current, out = folder / "current.bin", folder / "said.jsonl"
-    command = [sys.executable, __file__, "--child", spec]
-    current.unlink(missing_ok=True)  # the child before left it: a start that takes long would pass for stuck
-    with out.open("w") as said, subprocess.Popen(command, stdout=said, stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None:
-            time.sleep(0.5)
-            if current.exists() and time.time() - current.stat().st_mtime > STUCK:
-                process.kill()
-    return [json.loads(line) for line in out.read_text().splitlines() if line.endswith("}")], process.returncode
-
-
 def main() -> int:
     """Parse, alter, tell; 1 where something failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -169,7 +154,10 @@ def main() -> int:
     total: dict[str, Any] = {"files": 0, "megabytes": 0.0, "seconds": 0.0, "tally": Counter(), "failed": []}
     seed, until = chosen.seed, time.monotonic() + 60 * chosen.minutes
     while total["files"] < chosen.files and time.monotonic() < until:
-        lines, status = one_child(chosen.work, seed, min(A_CHILD, chosen.files - total["files"]))
+        lines, status = one_child(
+            __file__,
+            {"folder": str(chosen.work), "seed": seed, "files": min(A_CHILD, chosen.files - total["files"])},
+        )
         seed += 1
         for line in lines:
             total["failed"].extend([line] if "failed" in line else [])
@@ -178,9 +166,7 @@ def main() -> int:
             total["megabytes"] = max(total["megabytes"], line.get("megabytes", 0))
             total["seconds"] = max(total["seconds"], line.get("seconds", 0))
         if status != 0:
-            kept = chosen.work / f"failed-{seed}.onnx"
-            current = chosen.work / "current.bin"
-            kept.write_bytes(current.read_bytes() if current.exists() else b"")
+            kept = keep_current(chosen.work, f"failed-{seed}.onnx")
             total["failed"].append({"failed": f"the process died: {status}", "file": str(kept)})
             total["files"] += 1
         sys.stderr.write(f"{total['files']} files, {len(total['failed'])} failures\n")

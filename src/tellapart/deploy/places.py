@@ -96,11 +96,12 @@ def _in_folder(place: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(place):
         folders[:] = sorted(name for name in folders if not _is_hidden(name))
         for name in sorted(names):
-            if _is_photo(name):
+            if is_photo(name):
                 yield Path(folder) / name
 
 
-def _is_photo(name: str) -> bool:
+def is_photo(name: str) -> bool:
+    """Whether a name, without its folders, is that of a photo that is not hidden."""
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
 
 
@@ -127,7 +128,7 @@ def _of_pattern(pattern: str) -> Iterator[Path]:
     for found in _matches(Path(path.anchor), parts):
         if found.is_dir():
             yield from () if deep else _in_folder(found)
-        elif _is_photo(found.name) and found not in yielded:
+        elif is_photo(found.name) and found not in yielded:
             if deep > 1:
                 yielded.add(found)
             yield found

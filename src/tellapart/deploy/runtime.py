@@ -17,7 +17,7 @@ from tellapart.deploy.golden import prove, read_golden
 from tellapart.deploy.memory_limit import at_most_more
 from tellapart.deploy.onnx_messages import read_model
 from tellapart.deploy.structure import LARGEST, check_ends, check_structure
-from tellapart.errors import ModelFileError, PhotosError, UnreadablePhotoError
+from tellapart.errors import ModelFileError, PhotosError, UnreadablePhotoError, UserError
 from tellapart.machine import streams_and_threads, usable_cores
 from tellapart.models.forward import BATCH, Forward, side_by_side
 from tellapart.photos.pixels import PixelSpec, read_pixels
@@ -148,13 +148,16 @@ class Model:
         Raises:
             ModelFileError: The heat map is wanted, and that part of the file is damaged or was altered.
         """
-        if not heat:
-            forward = self._forward_of_many() if beside else self._forward
-            return self._told(forward.named_outputs(pictures), threshold)
-        hot = self._forward_with_heat()
+        forward = self._forward_with_heat() if heat else self._forward_of_many() if beside else self._forward
+        return self._asked(forward, pictures, threshold)
+
+    def _asked(self, forward: Forward, pictures: np.ndarray, threshold: float) -> list[Answer]:
+        """Ask a network; golden photos proved it one at a time, and it may fail for other numbers of photos."""
         try:
-            return self._told(hot.named_outputs(pictures), threshold)
-        except Exception as problem:  # what draws it was proven on one photo alone, and may fail for other numbers
+            return self._told(forward.named_outputs(pictures), threshold)
+        except UserError:  # there is too little memory, which is not the file's fault
+            raise
+        except Exception as problem:
             raise _not_run(self._source[1], problem) from problem
 
     def _told(self, outputs: Mapping[str, np.ndarray], threshold: float) -> list[Answer]:
@@ -196,7 +199,7 @@ class Model:
     ) -> list[Answer]:
         pictures = list(pixels)
         readable = [picture for picture in pictures if isinstance(picture, np.ndarray)]
-        told = self._told(forward.named_outputs(np.stack(readable)), threshold) if readable else ()
+        told = self._asked(forward, np.stack(readable), threshold) if readable else ()
         results, answers = iter(told), []
         for path, picture in zip(paths, pictures, strict=True):
             shown = str(path).encode("utf-8", "backslashreplace").decode()  # a name need not be UTF-8

@@ -16,9 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
-from tellapart.deploy.places import STANDARD_INPUT, find_photos, texts_on_input
+from tellapart.deploy.places import STANDARD_INPUT, find_photos, is_photo, texts_on_input
 from tellapart.errors import MissingExtraError, OptionError, PhotosError, SourceError, TellapartError
-from tellapart.photos.decode import SUFFIXES
 from tellapart.scale.sources import Source, filesystem_of, is_address, open_place
 
 OF_FILE: Final = "@"
@@ -86,7 +85,7 @@ class Listing:
 
     def _of(self, place: str) -> Iterator[Source]:
         if place == STANDARD_INPUT:
-            return _of_names(map(os.fsdecode, self._input()))
+            return _of_names(self._input())
         if place.startswith(OF_FILE):
             return _of_names(_lines(place.removeprefix(OF_FILE)))
         if place.endswith(_ZIPPED):
@@ -95,7 +94,7 @@ class Listing:
             return _told(place, _of_address(place))
         return _of_path(place)
 
-    def _input(self) -> Iterator[bytes]:
+    def _input(self) -> Iterator[str]:
         """Names on standard input, which can be read once: kept in a file that has no name."""
         if self._kept is None:
             self._kept = TemporaryFile()  # noqa: SIM115  it is gone with the listing
@@ -103,10 +102,7 @@ class Listing:
             for name in texts_on_input(null=self._null):
                 self._kept.write(os.fsencode(name) + b"\0")
         self._kept.seek(0)
-        rest = b""
-        while some := self._kept.read(1 << 16):
-            *names, rest = (rest + some).split(b"\0")
-            yield from names
+        return texts_on_input(self._kept, null=True)
 
 
 def as_line(source: Source) -> bytes:
@@ -242,5 +238,4 @@ def _is_listed(path: str) -> bool:
 
 
 def _is_photo(path: str) -> bool:
-    name = path.rsplit("/", 1)[-1]
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
+    return is_photo(path.rsplit("/", 1)[-1])
