@@ -16,8 +16,8 @@ from tellapart.forecast import after_training, climb_in_time, keep_times, plan, 
 from tellapart.models.backbones import BACKBONES
 from tellapart.models.recipes import choose_recipes, on_backbones
 from tellapart.models.task import Options
-from tellapart.models.time_limit import time_is_over
-from tellapart.schedule import OVER, Part, Schedule
+from tellapart.models.time_limit import OVER, time_is_over
+from tellapart.schedule import Part, Schedule
 from tellapart.times import Cost, key_of, read_times, remember
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from ladder_set import draw_shapes
 from photo_maker import class_folders
+from tellapart import label_check
 from tellapart.evaluation import labels
 from tellapart.label_check import LISTED, check_labels, with_labels
 from tellapart.photos.audit import audit
@@ -52,6 +53,21 @@ def test_photos_in_the_wrong_folder_are_found_and_told(photos: Photos, cache: Pa
     assert told["labels_checked"] == 90
     ranks = [["problem", "warning", "note"].index(finding.severity) for finding in audited.findings]
     assert ranks == sorted(ranks), "the worst findings stand first all the same"
+
+
+def test_what_was_found_is_kept_and_damage_is_mended(
+    photos: Photos, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = with_labels(audit(photos), photos, cache, Silent()).labels
+    with monkeypatch.context() as patch:
+        patch.setattr(label_check, "suspect_labels", None)
+        assert with_labels(audit(photos), photos, cache, Silent()).labels == first
+    other = replace(photos, items=tuple(reversed(photos.items)))
+    turned = with_labels(audit(other), other, cache, Silent()).labels.suspects  # dealt into other folds
+    assert {suspect.path for suspect in turned[:3]} == {suspect.path for suspect in first.suspects[:3]}
+    for kept in (cache / "labels").iterdir():
+        kept.write_text("[[999999, 0, 0.5, true]]")
+    assert with_labels(audit(photos), photos, cache, Silent()).labels == first
 
 
 def test_where_all_labels_are_right_nothing_is_told(photos: Photos, cache: Path) -> None:

@@ -425,26 +425,30 @@ def test_vgg16_runs_from_a_file_of_the_official_layout(place: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v2", "vgg16"])
-def test_the_base_installation_climbs_to_a_linear_head(place: Path, tmp_path: Path, name: str) -> None:
+def test_the_base_installation_climbs_to_a_dense_head(place: Path, tmp_path: Path, name: str) -> None:
     """In a process that cannot import a training framework."""
     weights = random_weights(tmp_path) if name == "mobilenet_v2" else write_vgg16(tmp_path)
     script = (
-        "import sys\n"
+        "import importlib.util, sys\n"
+        "FAR = {'keras', 'tensorflow', 'torch', 'jax', 'optuna', 'tf2onnx'}\n"
+        "genuine = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *at: None if name in FAR else genuine(name, *at)\n"
         "class Missing:\n"  # not None among the modules: SciPy looks there for arrays of PyTorch
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.partition('.')[0] in {'keras', 'tensorflow', 'torch', 'jax', 'optuna', 'tf2onnx'}:\n"
+        "        if name.partition('.')[0] in FAR:\n"
         "            raise ModuleNotFoundError(name, name=name)\n"
         "sys.meta_path.insert(0, Missing())\n"
         "import tellapart\n"
-        "tellapart.fit(*sys.argv[1:3], recipes='majority,linear', backbone=sys.argv[3], weights=sys.argv[4], "
-        "image_size=64)"
+        "tellapart.fit(*sys.argv[1:3], recipes='majority,linear,bottleneck', backbone=sys.argv[3], "
+        "weights=sys.argv[4], image_size=64, epochs=9)"
     )
     words = [sys.executable, "-c", script, str(place / "photos"), str(tmp_path / "run"), name, str(weights)]
     result = subprocess.run(words, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr[-2000:]
     run = ta.Run(tmp_path / "run")
-    assert [entry["name"] for entry in run.results["recipes"]] == ["majority", "linear"]
-    assert [entry["backbone"] for entry in run.results["recipes"]] == [None, name]
+    assert [entry["name"] for entry in run.results["recipes"]] == ["majority", "linear", "bottleneck"]
+    assert [entry["backbone"] for entry in run.results["recipes"]] == [None, name, name]
+    assert not (run.folder / "recipes" / "bottleneck" / "model.keras").exists()
     assert ta.load(run.folder).predict(sorted((place / "photos" / "disc").iterdir())[:1])
 
 

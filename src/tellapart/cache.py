@@ -4,13 +4,13 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from weakref import WeakSet
 
 import numpy as np
 
 from tellapart.errors import StorageError
-from tellapart.files import whole_file
+from tellapart.files import read_json, whole_file, write_json
 from tellapart.memory import available_bytes
 from tellapart.progress import Progress
 
@@ -19,6 +19,7 @@ MOST_IN_MEMORY: Final = 1_000_000_000
 _SHARE: Final = 0.25
 _told: WeakSet[Any] = WeakSet()
 
+Read = TypeVar("Read")
 Rows = Callable[[], Iterable[np.ndarray]]
 
 
@@ -41,6 +42,24 @@ def _tell_once(problem: StorageError, progress: Progress | None) -> None:
     _told.add(progress)
     found = str(problem).partition(" Next: ")[0]
     progress.note(f"The cache cannot be used: {found} The run goes on without it, and keeps nothing for later runs.")
+
+
+def kept_json(path: Path, make: Callable[[], Any], read: Callable[[Any], Read], progress: Progress | None) -> Read:
+    """What JSON takes, made once and kept at `path`.
+
+    Args:
+        path: A file in the cache, whose name holds everything that the value depends on.
+        make: Makes the value, where it is missing or damaged.
+        read: Makes of the value what is wanted.
+        progress: Where it is told that the cache cannot be used.
+    """
+    try:
+        return read(read_json(path))
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        value = make()
+    with kept_where_possible(progress):
+        write_json(path, value)
+    return read(value)
 
 
 def kept_rows(path: Path, rows: Rows, shape: tuple[int, ...], kind: type, progress: Progress) -> np.ndarray:

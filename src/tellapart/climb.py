@@ -27,7 +27,7 @@ from tellapart.memory import peak_mb, start_peak
 from tellapart.models.backend import is_loaded, keras
 from tellapart.models.choice import Choice
 from tellapart.models.recipes import Recipe, fit_recipe
-from tellapart.models.task import Fitted, Options, Task, Written
+from tellapart.models.task import Fitted, Options, Task
 from tellapart.out_of_memory import HALVINGS
 from tellapart.photos.batches import label_numbers
 from tellapart.photos.scan import Photo, Photos
@@ -175,9 +175,9 @@ def write_model(folder: Path, trained: Trained, climb: Climb, entry: dict[str, A
     """
     fitted, features = trained.fitted, trained.fitted.features
     strange = trained.strangers.scores(features.valid) if trained.strangers and features else None
-    if not isinstance(fitted.network, Written):
+    if fitted.keras_file is not None:
         with whole_file(folder / "model.keras") as temporary:
-            fitted.network.save(temporary)
+            fitted.keras_file(temporary)
     facts = {
         "classes": list(climb.photos.classes),
         "temperature": trained.temperature.value,

@@ -10,8 +10,8 @@ from typing import Any, Final
 from tellapart.cache import kept_where_possible
 from tellapart.climb import Climb, climb_step
 from tellapart.models.recipes import Recipe
-from tellapart.models.time_limit import training_until
-from tellapart.schedule import FLOOR, OVER, Part, Schedule
+from tellapart.models.time_limit import OVER, training_until
+from tellapart.schedule import FLOOR, Part, Schedule
 from tellapart.times import Cost, cost_of, expected, key_of, probe, read_times, remember
 
 SEARCH: Final = "tuned"

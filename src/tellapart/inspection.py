@@ -54,7 +54,9 @@ def inspect_photos(
         check_installed()
         check_unwritten(folder)
     found = scan_corrected(source, corrections, progress)
-    audited = with_labels(audit(found, progress, test_share=test_share), found, cache_folder(), progress)
+    audited = with_labels(
+        audit(found, progress, test_share=test_share, cache=cache_folder()), found, cache_folder(), progress
+    )
     with whole_or_empty(folder):
         write_audit(folder, audited, found.root)
         write_audit_page(folder)

@@ -7,21 +7,24 @@ labels does not depend on the backbone of a run.
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from tellapart.cache import kept_json
 from tellapart.errors import MissingExtraError, PhotosError
 from tellapart.evaluation.labels import FEWEST, check_installed, sizes, suspect_labels
 from tellapart.photos.audit import SEVERITIES, Audit, Finding
 from tellapart.photos.batches import label_numbers
-from tellapart.photos.scan import Photo, Photos
+from tellapart.photos.scan import Photo, Photos, digest_of
 from tellapart.photos.split import groups_of
 from tellapart.photos.suspects import LabelCheck, Suspect
 from tellapart.progress import Progress
 from tellapart.words import counted
 
+_VERSION: Final = "labels 1"  # counts up where the same photos are judged otherwise
 LISTED: Final = 0.10  # Share of the photos; 79 and 97 of 100 swapped labels stand there (docs/LOG.md).
 
 
@@ -59,23 +62,41 @@ def check_labels(photos: Photos, groups: np.ndarray, cache: Path, progress: Prog
         raise PhotosError(
             f"'{small}' has {counted(int(counts.min()), 'different photo')}. Next: {FEWEST} or more in every class"
         )
-    features = _features(photos.root, photos.items, cache, progress)
+    told = [
+        f"{photo.content} {label} {group}" for photo, label, group in zip(photos.items, labels, groups, strict=True)
+    ]
+    made_by = [_VERSION, version("scikit-learn"), version("cleanlab")]
+    path = cache / "labels" / f"{digest_of([*made_by, *told])}.json"
+
+    def read(rows: list[tuple[int, int, float, bool]]) -> LabelCheck:
+        items, classes = photos.items, photos.classes
+        return LabelCheck(
+            tuple(
+                Suspect(items[place].path, items[place].label, classes[other], suspicion, probable)
+                for place, other, suspicion, probable in rows
+            ),
+            len(labels),
+        )
+
+    def make() -> list[tuple[int, int, float, bool]]:
+        return _suspects(_features(photos.root, photos.items, cache, progress), labels, groups, progress)
+
+    return kept_json(path, make, read, progress)
+
+
+def _suspects(
+    features: np.ndarray, labels: np.ndarray, groups: np.ndarray, progress: Progress
+) -> list[tuple[int, int, float, bool]]:
+    """Of each: which photo, which class it looks like, how suspicious, whether probably wrong; the worst first."""
     with progress.bar("Checking the labels", 1) as bar:
         found = suspect_labels(features, labels, groups)
         bar.advance()
     last = np.nonzero(found.probable[found.order])[0]
     n = max(math.ceil(LISTED * len(labels)), int(last[-1]) + 1 if len(last) else 0)
-    suspects = tuple(
-        Suspect(
-            photos.items[place].path,
-            photos.items[place].label,
-            photos.classes[found.proposed[place]],
-            round(float(found.suspicion[place]), 4),
-            bool(found.probable[place]),
-        )
+    return [
+        (place, int(found.proposed[place]), round(float(found.suspicion[place]), 4), bool(found.probable[place]))
         for place in found.order[:n].tolist()
-    )
-    return LabelCheck(suspects, len(labels))
+    ]
 
 
 def _features(root: Path, photos: Sequence[Photo], cache: Path, progress: Progress) -> np.ndarray:

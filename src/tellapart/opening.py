@@ -32,7 +32,7 @@ def recipes_named(names: str) -> tuple[Recipe, ...]:
         try:
             check_backend()
         except MissingExtraError as problem:
-            raise UserError(f"{problem}, or what needs none of it: --recipes majority,linear") from None
+            raise UserError(f"{problem}, or what needs none of it: --recipes majority,linear,bottleneck") from None
     return chosen
 
 

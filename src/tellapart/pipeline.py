@@ -124,9 +124,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
         # Before the backbones: a wrong folder should not be told after a download.
         found = scan_corrected(source, corrections, progress)
         backbones = _backbones(asked, file, options, before, progress) if transfer else None
-        audited = with_labels(
-            audit(found, progress, test_share=1.0 if folds else test_share), found, cache_folder(), progress
-        )
+        audited = _audited(found, progress, 1.0 if folds else test_share)
         turns, parts = _divided(found, audited, folds=folds, test_share=test_share, seed=seed)
         if transfer and backbones is None:
             backbones = choice.by_measurement(found.root, parts.train, progress, image_size=image_size)
@@ -217,6 +215,11 @@ def _backbones(
     for row in chosen.backbones:
         backbone_onnx(row, options.image_size or row.image_size, chosen.weights[row.name], cache_folder())
     return chosen
+
+
+def _audited(found: Photos, progress: Progress, test_share: float) -> Audit:
+    cache = cache_folder()
+    return with_labels(audit(found, progress, test_share=test_share, cache=cache), found, cache, progress)
 
 
 def _divided(

@@ -21,7 +21,6 @@ _CALLED: Final = {
     "heatmaps": "the heat maps",
     "inside": "the look inside",
 }
-OVER: Final = "the time was over"  # as `models/training.py` says it
 
 
 @dataclass(frozen=True)

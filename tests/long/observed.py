@@ -39,7 +39,7 @@ def observe(log: str) -> None:
 
 
 def _observe_epochs(title: str, tell: Any) -> None:
-    from tellapart.models import epochs
+    from tellapart.models import dense_training, epochs
 
     genuine = getattr(epochs.Diary, "genuine", epochs.Diary.on_epoch_end)
 
@@ -49,6 +49,15 @@ def _observe_epochs(title: str, tell: Any) -> None:
 
     for name, method in (("genuine", genuine), ("on_epoch_end", on_epoch_end)):
         setattr(epochs.Diary, name, method)
+
+    of_dense = getattr(dense_training.Counts, "genuine", dense_training.Counts.judge)
+
+    def judge(self: Any, loss: float, plan: Any) -> bool:
+        tell(f"epoch {title.removeprefix('Training ')} {len(self.rows)}")
+        return bool(of_dense(self, loss, plan))
+
+    for name, method in (("genuine", of_dense), ("judge", judge)):
+        setattr(dense_training.Counts, name, method)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from tiny_set import QUIET
 
 from as_user import Notes
 from tellapart.errors import MemoryShortError
-from tellapart.models import keeper, networks, training
+from tellapart.models import networks, training, training_state
 from tellapart.models.backend import keras
 from tellapart.models.training import Epoch, History, Plan, Watcher, train
 from tellapart.photos.batches import Batches, rows_of
@@ -71,8 +71,8 @@ def test_a_halved_training_that_is_killed_goes_on_with_its_own_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, halved_before: bool
 ) -> None:
     """What was kept is of the batches that fitted; a state of larger ones is not gone on with by smaller ones."""
-    monkeypatch.setattr(keeper, "LEAST", 0.0)
-    monkeypatch.setattr(keeper, "TIMES", 0.0)
+    monkeypatch.setattr(training_state, "LEAST", 0.0)
+    monkeypatch.setattr(training_state, "TIMES", 0.0)
     plan, kept = replace(PLAN, epochs=4), tmp_path / "state.safetensors"
 
     def ending(row: Epoch) -> bool:

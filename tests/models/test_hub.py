@@ -27,6 +27,7 @@ from tellapart.errors import OptionError, WeightsError
 from tellapart.models import hub, transfer
 from tellapart.models.backbones import build_backbone, find_backbone
 from tellapart.models.backend import keras
+from tellapart.models.bottleneck import train_head
 from tellapart.models.features import cut, photo_to, pooled_features
 from tellapart.models.forward import Forward
 from tellapart.models.onnx_export import to_onnx
@@ -79,7 +80,7 @@ def test_pooled_features_are_the_means_of_its_maps(presets: Path, tmp_path: Path
 def test_its_last_block_learns_and_the_whole_is_exported(presets: Path, tmp_path: Path) -> None:
     task = task_on(draw_set(tmp_path / "photos", per_class=5), tmp_path, Options(seed=1, epochs=1))
     pretrained = loaded(presets / "siglip_vision")
-    head = transfer.train_head(task, pretrained, "features")
+    head = transfer.in_keras(train_head(task, pretrained.source, "features"))
     before = [weight.numpy().copy() for weight in pretrained.network.weights]
     transfer.train_last_block(task, pretrained, head, "finetuned")
     changed = [bool((old != new.numpy()).any()) for old, new in zip(before, pretrained.network.weights, strict=True)]

@@ -11,7 +11,7 @@ import pytest
 from test_training import blobs, parts, small_network
 from tiny_set import QUIET
 
-from tellapart.models import keeper
+from tellapart.models import training_state
 from tellapart.models.backend import keras
 from tellapart.models.training import Epoch, History, Plan, Watcher, train
 from tellapart.photos.batches import Batches, rows_of
@@ -32,8 +32,8 @@ class KilledError(Exception):
 
 @pytest.fixture(autouse=True)
 def save_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "LEAST", 0.0)
-    monkeypatch.setattr(keeper, "TIMES", 0.0)
+    monkeypatch.setattr(training_state, "LEAST", 0.0)
+    monkeypatch.setattr(training_state, "TIMES", 0.0)
 
 
 def broken_after(epoch: int) -> Callable[[Epoch], bool]:
@@ -184,7 +184,7 @@ class Impatient(Silent):
 
 
 def test_who_stops_in_a_short_epoch_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "LEAST", 1e9)
+    monkeypatch.setattr(training_state, "LEAST", 1e9)
     plan, kept = replace(PLANS["fading"], epochs=6), tmp_path / "state.safetensors"
     whole = train(small_network(), parts(plan), plan, Watcher("tiny"))
     with pytest.raises(KeyboardInterrupt):
@@ -205,6 +205,6 @@ def test_who_stops_in_a_long_epoch_does_not_wait_for_it(tmp_path: Path, monkeypa
 
 
 def test_short_epochs_are_not_each_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "LEAST", 1e9)
+    monkeypatch.setattr(training_state, "LEAST", 1e9)
     train(small_network(), parts(PLANS["fading"]), PLANS["fading"], Watcher("tiny", kept=tmp_path / "s"))
     assert not (tmp_path / "s").exists()

@@ -9,7 +9,8 @@ from tiny_set import QUIET, draw_set, photos_of, task_on
 from tellapart.models import pocket
 from tellapart.models.backbones import find_backbone
 from tellapart.models.forward import Forward
-from tellapart.models.linear import SMALLEST, STRENGTHS, count_numbers, fit_linear, fit_linear_head
+from tellapart.models.head_file import count_numbers
+from tellapart.models.linear import SMALLEST, STRENGTHS, fit_linear, fit_linear_head
 from tellapart.models.task import Options, Written
 from tellapart.photos.batches import pixels_of
 

@@ -7,14 +7,15 @@ from tiny_set import QUIET, draw_set, random_weights, task_on, tiny_backbone
 
 from tellapart.errors import WeightsError
 from tellapart.files import write_json
-from tellapart.models import transfer
+from tellapart.models import bottleneck, transfer
 from tellapart.models.backend import keras
+from tellapart.models.bottleneck import train_head
 from tellapart.models.cuts import cut_layer, output_of
 from tellapart.models.features import Pretrained, cut, load_pretrained
 from tellapart.models.scratch import outputs_of, predict
 from tellapart.models.task import Options, Task
 from tellapart.models.training import Plan
-from tellapart.models.transfer import pretrained_for, train_head, train_last_block, with_features, with_head
+from tellapart.models.transfer import in_keras, pretrained_for, train_last_block, with_features, with_head
 from tellapart.photos.batches import pixels_of
 
 pytestmark = QUIET
@@ -52,7 +53,7 @@ def test_without_weights_nothing_starts(places: tuple[Path, Path, Path]) -> None
 def test_the_head_learns_on_frozen_features(task: Task) -> None:
     pretrained = pretrained_for(task)
     before = state(pretrained)
-    head = train_head(task, pretrained, "tiny")
+    head = in_keras(train_head(task, pretrained.source, "tiny"))
     assert head.history.rows[-1].loss < head.history.rows[0].loss
     assert (head.train.argmax(axis=1) == task.labels(task.train)).mean() > 0.6
     assert (head.train.shape, head.valid.shape) == ((len(task.train), 3), (len(task.valid), 3))
@@ -62,7 +63,7 @@ def test_the_head_learns_on_frozen_features(task: Task) -> None:
 
 def test_the_whole_network_gives_what_the_head_gave(task: Task) -> None:
     pretrained = pretrained_for(task)
-    head = train_head(task, pretrained, "tiny")
+    head = in_keras(train_head(task, pretrained.source, "tiny"))
     whole = with_head(pretrained, head.network)
     pixels = np.stack(list(pixels_of(task.root, task.valid, pretrained.spec)))
     assert predict(whole, pixels) == pytest.approx(head.valid, abs=5e-3)  # features are kept in half precision
@@ -73,10 +74,10 @@ def test_the_whole_network_gives_what_the_head_gave(task: Task) -> None:
 
 @pytest.mark.slow
 def test_fine_tuning_changes_the_last_block_and_the_head_alone(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "HEAD_PLAN", Plan(epochs=1))
+    monkeypatch.setattr(bottleneck, "HEAD_PLAN", Plan(epochs=1))
     monkeypatch.setattr(transfer, "BLOCK_PLAN", Plan(epochs=3, learning_rate=1e-4, label_smoothing=0.1))
     pretrained = pretrained_for(task)
-    head = train_head(task, pretrained, "tiny")
+    head = in_keras(train_head(task, pretrained.source, "tiny"))
     before, head_before = state(pretrained), head.network.get_weights()
     block = train_last_block(task, pretrained, head, "tiny")
     assert block.history.best_epoch > 0
@@ -103,7 +104,7 @@ def test_fine_tuning_changes_the_last_block_and_the_head_alone(task: Task, monke
 def test_where_no_epoch_is_better_the_state_of_the_head_stays(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transfer, "BLOCK_PLAN", Plan(epochs=1, learning_rate=0.3))
     pretrained = pretrained_for(task)
-    head = train_head(task, pretrained, "tiny")
+    head = in_keras(train_head(task, pretrained.source, "tiny"))
     before, head_before = state(pretrained), head.network.get_weights()
     block = train_last_block(task, pretrained, head, "tiny")
     assert block.history.best_epoch == 0

@@ -7,8 +7,9 @@ import pytest
 from test_quality import GOOD
 
 from photo_maker import photo
+from tellapart.photos import shortcuts
 from tellapart.photos.scan import Photo, scan
-from tellapart.photos.shortcuts import find_shortcuts
+from tellapart.photos.shortcuts import find_shortcuts, kept_shortcut
 
 Change = Callable[[np.random.Generator], dict[str, object]]
 
@@ -79,6 +80,21 @@ def test_groups_stay_within_a_fold() -> None:
     assert with_groups is not None
     assert without is not None
     assert with_groups.accuracy < without.accuracy
+
+
+def test_what_was_found_is_kept_by_content_label_and_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = photos_with(lambda generator: {"coarseness": generator.normal(40, 5)})
+    found, without = kept_shortcut(photos, {}, tmp_path), kept_shortcut(photos[:3], {}, tmp_path)
+    assert found == find_shortcuts(photos)
+    assert without is None
+    monkeypatch.setattr(shortcuts, "find_shortcuts", lambda *_: pytest.fail("it was kept"))
+    assert kept_shortcut(photos, {}, tmp_path) == found
+    assert kept_shortcut(photos[:3], {}, tmp_path) is None
+    for others in (photos[1:], [replace(photos[0], label="other"), *photos[1:]]):
+        with pytest.raises(pytest.fail.Exception):
+            kept_shortcut(others, {}, tmp_path)
+    with pytest.raises(pytest.fail.Exception):
+        kept_shortcut(photos, {photos[0].path: "burst", photos[1].path: "burst"}, tmp_path)
 
 
 def test_too_few_photos_are_not_judged() -> None:

@@ -6,10 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from tellapart.errors import TrainingError
 from tellapart.models.backend import keras
 from tellapart.models.time_limit import time_is_over
-from tellapart.models.training import Epoch, Watcher
+from tellapart.models.training import Epoch, Watcher, not_finite
 from tellapart.photos.batches import Ahead, Batches
 from tellapart.progress import Bar
 
@@ -155,7 +154,4 @@ class Diary(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _check(self, loss: float, of_what: str) -> None:
         if not math.isfinite(loss):
-            raise TrainingError(
-                f"{self._watcher.name}: the {of_what} loss is not finite in epoch {len(self.rows) + 1}. "
-                "Next: run again without this recipe (--recipes), or with another --seed."
-            )
+            raise not_finite(self._watcher.name, of_what, len(self.rows) + 1)

@@ -16,14 +16,11 @@ import numpy as np
 from tellapart.models.backend import keras
 from tellapart.models.epochs import Diary, Waiting
 from tellapart.models.training import Epoch, History, Plan, Watcher
-from tellapart.models.training_state import TrainingState, chance, read_state, set_chance, write_state
+from tellapart.models.training_state import TrainingState, chance, read_state, set_chance, worth_saving, write_state
 from tellapart.photos.batches import Batches
 from tellapart.photos.scan import digest_of
 from tellapart.version import VERSION
 
-# At most so many seconds of epochs are done again after a kill, or so many times what saving takes.
-LEAST: Final = 1.0
-TIMES: Final = 20.0
 _COUNTERS: Final = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
 
 
@@ -96,7 +93,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         """Save where that is worth it, or where the user wants to stop, and then stop."""
         if self.model.stop_training:
             return  # `end` comes next
-        if self._diary.interrupted or self._is_worth_it():
+        if self._diary.interrupted or worth_saving(self._saved, self._cost):
             counters = [
                 {name: _plain(value) for name, value in vars(callback).items() if name in _COUNTERS}
                 for callback in self._counting
@@ -114,12 +111,9 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
 
     def end(self, network: Any, history: History) -> None:
         """Save how it ended, where the epochs since the last time are worth it."""
-        if self._diary.interrupted or self._is_worth_it():
+        if self._diary.interrupted or worth_saving(self._saved, self._cost):
             ended = {"best_epoch": history.best_epoch, "stopped": history.stopped}
             self._save({"ended": ended}, {"network": _arrays(network.variables)})
-
-    def _is_worth_it(self) -> bool:
-        return time.perf_counter() - self._saved >= max(LEAST, TIMES * self._cost)
 
     def _save(self, told: dict[str, Any], arrays: dict[str, list[np.ndarray]]) -> None:
         if self._watcher.kept is None:

@@ -6,16 +6,16 @@ photos that it learns from, with groups kept whole.
 
 import time
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from tellapart.models.backbone_file import POOLED, backbone_onnx
+from tellapart.models.backbone_file import backbone_onnx
 from tellapart.models.features import features_for, source_for
-from tellapart.models.forward import Forward
+from tellapart.models.head_file import written
 from tellapart.models.probe import FOLDS, one_thread
 from tellapart.models.softmax import CLOSE, Regression
-from tellapart.models.task import Features, Fitted, Task, Written
+from tellapart.models.task import Features, Fitted, Task
 from tellapart.models.training import History, class_weights
 
 # The inverse of the penalty, as scikit-learn counts it, for features of mean 0 and deviation 1.
@@ -40,6 +40,11 @@ class LinearHead:
     strength: float
     losses: dict[float, float]
 
+    @property
+    def layers(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Weights and bias of its one layer."""
+        return [(self.weights, self.bias)]
+
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """Probabilities (photos, classes), float32, of features (photos, channels)."""
         from scipy.special import softmax
@@ -56,10 +61,9 @@ def fit_linear(task: Task) -> Fitted:
         head = fit_linear_head(found.train, task.labels(task.train), _groups(task))
         bar.advance()
     backbone = backbone_onnx(source.backbone, source.spec.size, source.path, task.cache)
-    content = with_linear_head(backbone, head)
     return Fitted(
         "linear",
-        Written(content, count_numbers(content), _answering(backbone, head)),
+        written(backbone, head),
         source.spec,
         History(),
         head.probabilities(found.train),
@@ -150,52 +154,6 @@ def _losses(
     for *_, present, head in folds:
         start[:, present] += head.weights / len(folds)
     return losses, start
-
-
-def with_linear_head(backbone: bytes, head: LinearHead) -> bytes:
-    """Put the head behind a backbone in ONNX form.
-
-    Args:
-        backbone: With the output `features`, (photos, channels).
-        head: On these.
-
-    Returns:
-        The bytes of a network with the outputs `probabilities` and `features`.
-    """
-    import onnx
-
-    model = onnx.load_from_string(backbone)
-    graph, make = model.graph, onnx.helper
-    for name, value in (("head_weights", head.weights), ("head_bias", head.bias)):
-        graph.initializer.append(onnx.numpy_helper.from_array(value, name))
-    graph.node.extend(
-        [
-            make.make_node("Gemm", [POOLED, "head_weights", "head_bias"], ["head_logits"], name="Head_logits"),
-            make.make_node("Softmax", ["head_logits"], ["probabilities"], name="Head_shares", axis=-1),
-        ]
-    )
-    shares = make.make_tensor_value_info("probabilities", onnx.TensorProto.FLOAT, ["photos", len(head.bias)])
-    kept = [shares, *(end for end in graph.output if end.name == POOLED)]
-    del graph.output[:]
-    graph.output.extend(kept)
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString(deterministic=True))
-
-
-def count_numbers(content: bytes) -> int:
-    """How many numbers the constants of a network hold."""
-    import onnx
-
-    return sum(int(np.prod(one.dims)) for one in onnx.load_from_string(content).graph.initializer)
-
-
-def _answering(backbone: bytes, head: LinearHead) -> Any:
-    forward = Forward(backbone)
-
-    def answer(pictures: np.ndarray) -> np.ndarray:
-        return head.probabilities(forward.named_outputs(pictures, [POOLED])[POOLED])
-
-    return answer
 
 
 def _groups(task: Task) -> np.ndarray:

@@ -9,7 +9,7 @@ from tellapart.errors import UnknownNameError
 from tellapart.models import networks, transfer
 from tellapart.models.backbones import Backbone
 from tellapart.models.backend import keras
-from tellapart.models.features import Pretrained
+from tellapart.models.bottleneck import fit_bottleneck, train_head
 from tellapart.models.linear import fit_linear
 from tellapart.models.majority import fit_majority
 from tellapart.models.scratch import fit_from_scratch, trainable_parameters
@@ -87,45 +87,28 @@ def linear(task: Task) -> Fitted:
 
 def bottleneck(task: Task) -> Fitted:
     """A small fully connected network on the features of a frozen backbone."""
-    pretrained = transfer.pretrained_for(task)
-    head = transfer.train_head(task, pretrained, "bottleneck")
-    return _transferred(task, pretrained, head, "bottleneck")
+    return fit_bottleneck(task)
 
 
 def finetuned(task: Task) -> Fitted:
     """That head on the backbone, and the last block unfrozen at a low learning rate."""
     pretrained = transfer.pretrained_for(task)
-    head = transfer.train_head(task, pretrained, "finetuned, head")
+    head = transfer.in_keras(train_head(task, pretrained.source, "finetuned, head"))
     block = transfer.train_last_block(task, pretrained, head, "finetuned")
-    fitted = _transferred(task, pretrained, head, "finetuned")
     seconds = {what: head.seconds[what] + block.seconds[what] for what in head.seconds}
-    return replace(
-        fitted,
-        history=head.history + block.history,
-        train=block.train,
-        valid=block.valid,
-        seconds=seconds,
-        found_done=head.found_done + block.found_done,
-        trainable_parameters=trainable_parameters(block.network),
-        hyperparameters={**vars(task.capped(transfer.BLOCK_PLAN)), "views": transfer.VIEWS},
-        features=Features(transfer.with_features(pretrained, head.network), *block.features),
-    )
-
-
-def _transferred(task: Task, pretrained: Pretrained, head: transfer.TrainedHead, name: str) -> Fitted:
     return Fitted(
-        name,
+        "finetuned",
         transfer.with_head(pretrained, head.network),
         pretrained.spec,
-        head.history,
-        head.train,
-        head.valid,
-        head.seconds,
-        trainable_parameters(head.network),
+        head.history + block.history,
+        block.train,
+        block.valid,
+        seconds,
+        trainable_parameters(block.network),
         pretrained.backbone.name,
-        {**vars(transfer.head_plan(task)), "dropout": transfer.HEAD_DROPOUT},
-        Features(transfer.with_features(pretrained, head.network), *head.features),
-        head.found_done,
+        {**vars(task.capped(transfer.BLOCK_PLAN)), "views": transfer.VIEWS},
+        Features(transfer.with_features(pretrained, head.network), *block.features),
+        head.found_done + block.found_done,
     )
 
 
@@ -151,6 +134,7 @@ _TABLE: Final = (
         "Did a small dense network do better than a linear head?",
         bottleneck,
         transfer=True,
+        needs_keras=False,
     ),
     Recipe("finetuned", "5b", "Fine-tuned backbone", "Did training its last block help?", finetuned, transfer=True),
 )

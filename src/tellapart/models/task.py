@@ -121,11 +121,13 @@ class Written:
         parameters: How many numbers it holds.
         answer: What the recipe itself says of photos (n, size, size, 3): probabilities (n, classes),
             reckoned another way, to hold the file against.
+        keras_file: Writes it to a path as Keras' own file; None where it is not written.
     """
 
     content: bytes
     parameters: int
     answer: Callable[[np.ndarray], np.ndarray]
+    keras_file: Callable[[Path], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,11 @@ class Fitted:
         from tellapart.models.scratch import predict
 
         return predict(self.network, pictures)
+
+    @property
+    def keras_file(self) -> Callable[[Path], None] | None:
+        """What writes the network to a path as Keras' own file; None where a recipe has none."""
+        return self.network.keras_file if isinstance(self.network, Written) else self.network.save
 
     def as_onnx(self) -> bytes:
         """The network in ONNX form, with the output `features` where it has a backbone."""

@@ -4,7 +4,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Final
 
+OVER: Final = "the time was over"  # why a training ended
 _UNTIL: ContextVar[float | None] = ContextVar("until", default=None)
 
 

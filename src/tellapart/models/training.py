@@ -7,10 +7,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from tellapart.errors import TrainingError
 from tellapart.models.backend import keras, uses_accelerator
 from tellapart.models.fitting_batches import with_fitting_batches
 from tellapart.models.fused import fused_batch_norms
 from tellapart.models.precision import bfloat16_steps
+from tellapart.models.time_limit import OVER
 from tellapart.photos.batches import Ahead, Batches
 from tellapart.progress import Progress, Silent
 
@@ -186,7 +188,7 @@ def _easing(plan: Plan) -> list[Any]:
 
 def _why(told_to_stop: bool, stopper: Any, plan: Plan) -> str:
     if told_to_stop:
-        return "the time was over"
+        return OVER
     return f"no lower validation loss for {plan.patience} epochs" if stopper.stopped_epoch else "all epochs done"
 
 
@@ -208,6 +210,14 @@ def compile_network(network: Any, plan: Plan, n_batches: int = 1) -> None:
         loss="categorical_crossentropy",
         metrics=["accuracy"],
         jit_compile=keras.backend.backend() == "jax",
+    )
+
+
+def not_finite(name: str, of_what: str, epoch: int) -> TrainingError:
+    """The error of a recipe whose training or validation loss is not finite in an epoch."""
+    return TrainingError(
+        f"{name}: the {of_what} loss is not finite in epoch {epoch}. "
+        "Next: run again without this recipe (--recipes), or with another --seed."
     )
 
 

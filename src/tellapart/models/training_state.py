@@ -6,6 +6,7 @@ signature alone: where there is none, it is trained anew.
 
 import json
 import random
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,9 @@ from tellapart.files import write_bytes
 
 _FORMAT: Final = 1
 _TOLD: Final = "state"
+# At most so many seconds of epochs are done again after a kill, or so many times what saving takes.
+LEAST: Final = 1.0
+TIMES: Final = 20.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,16 @@ class TrainingState:
     told: dict[str, Any]
     arrays: dict[str, list[np.ndarray]]
     chance: np.ndarray
+
+
+def worth_saving(saved: float, cost: float) -> bool:
+    """Whether the epochs since a state was saved, or training began, are worth saving again.
+
+    Args:
+        saved: When that was, in `time.perf_counter()`.
+        cost: Seconds that saving took.
+    """
+    return time.perf_counter() - saved >= max(LEAST, TIMES * cost)
 
 
 def chance() -> np.ndarray:

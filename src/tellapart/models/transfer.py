@@ -1,4 +1,4 @@
-"""Transfer learning: a head on a frozen backbone, then its last block as well."""
+"""Fine-tuning: the last block of a backbone learns together with the head that `bottleneck.py` trained on it."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -11,17 +11,18 @@ import numpy as np
 from tellapart.machine import usable_cores
 from tellapart.models import networks
 from tellapart.models.backend import keras
+from tellapart.models.bottleneck import HEAD_DROPOUT, TrainedHead
 from tellapart.models.features import (
     Cut,
     Pretrained,
     activations,
     cut,
-    features_for,
     load_pretrained,
     photo_to,
     source_for,
 )
 from tellapart.models.kept_seconds import seconds_of
+from tellapart.models.keras_file import keras_head
 from tellapart.models.scratch import batches_of, outputs_of, predict
 from tellapart.models.task import Task
 from tellapart.models.training import History, Plan, train
@@ -30,30 +31,9 @@ from tellapart.photos.batches import Fetch, pixels_of, rows_of
 from tellapart.photos.scan import Photo, digest_of
 from tellapart.progress import track
 
-HEAD_PLAN: Final = Plan(epochs=60, patience=10)
-# Of equal accuracy on held-out photos (docs/LOG.md), and a third less time; fewer photos would make too few steps.
-LARGE_BATCH: Final = 128
-_MANY: Final = 4 * LARGE_BATCH
-HEAD_DROPOUT: Final = 0.5
 BLOCK_PLAN: Final = Plan(epochs=4, learning_rate=1e-4, patience=4, label_smoothing=0.1, fading=True)
 VIEWS: Final = 3  # of each training photo: as it is, and varied twice; six brought no more (docs/LOG.md)
 STRENGTH: Final = 1.0
-
-
-@dataclass(frozen=True)
-class TrainedHead:
-    """A head on pooled features, what it gives for training and validation photos, and these features.
-
-    `seconds` and `found_done` are those of `task.Fitted`.
-    """
-
-    network: Any
-    history: History
-    train: np.ndarray
-    valid: np.ndarray
-    seconds: dict[str, float]
-    features: tuple[np.ndarray, np.ndarray]
-    found_done: float
 
 
 def pretrained_for(task: Task) -> Pretrained:
@@ -66,25 +46,9 @@ def pretrained_for(task: Task) -> Pretrained:
     return load_pretrained(source.backbone, source.spec.size, source.path)
 
 
-def train_head(task: Task, pretrained: Pretrained, name: str) -> TrainedHead:
-    """Train the small fully connected network on the features of a frozen backbone."""
-    found = features_for(task, pretrained.source)
-    learned, steered = found.train, found.valid
-    start = time.perf_counter()
-    head = networks.head(learned.shape[1], len(task.classes), dropout=HEAD_DROPOUT)
-    plan = head_plan(task)
-    parts = batches_of(task, rows_of(learned), rows_of(steered), plan)
-    history = train(head, parts, plan, task.watcher(name, "head"))
-    seconds = {"features": found.seconds, "train": time.perf_counter() - start + history.found_done}
-    done = found.seconds - found.spent + history.found_done
-    answers = predict(head, learned), predict(head, steered)
-    return TrainedHead(head, history, *answers, seconds, (learned, steered), done)
-
-
-def head_plan(task: Task) -> Plan:
-    """How the head is trained; its features are small, so that large batches cost no more than small ones."""
-    plan = task.capped(HEAD_PLAN)
-    return replace(plan, batch_size=LARGE_BATCH) if len(task.train) >= _MANY else plan
+def in_keras(head: TrainedHead) -> TrainedHead:
+    """A dense head as a Keras network, with which the last block can learn."""
+    return replace(head, network=keras_head(head.network, HEAD_DROPOUT))
 
 
 def with_head(pretrained: Pretrained, head: Any) -> Any:
@@ -100,7 +64,7 @@ def with_features(pretrained: Pretrained, head: Any) -> Any:
 
 
 def train_last_block(task: Task, pretrained: Pretrained, head: TrainedHead, name: str) -> TrainedHead:
-    """Train the last block of the backbone and the head together, at a low learning rate.
+    """Train the last block of the backbone and the head, a Keras network, together, at a low learning rate.
 
     The frozen part below runs once over each of some varied copies of every
     photo; an epoch then costs only the block that learns. Batch norms stay

@@ -4,12 +4,13 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from tellapart.photos.duplicates import Duplicates, find_duplicates
 from tellapart.photos.quality import find_faults
 from tellapart.photos.scan import Photo, Photos
-from tellapart.photos.shortcuts import GivenAway, Shortcut, find_shortcuts
+from tellapart.photos.shortcuts import GivenAway, Shortcut, kept_shortcut
 from tellapart.photos.split import check_share
 from tellapart.photos.suspects import LabelCheck
 from tellapart.progress import Progress, Silent
@@ -127,13 +128,16 @@ class Audit:
         }
 
 
-def audit(photos: Photos, progress: Progress | None = None, *, test_share: float = 0.2) -> Audit:
+def audit(
+    photos: Photos, progress: Progress | None = None, *, test_share: float = 0.2, cache: Path | None = None
+) -> Audit:
     """Look for everything that would make scores mislead.
 
     Args:
         photos: What `scan` found; nothing is decoded again.
         progress: Where to tell how far it is.
         test_share: Share of each class that will be tested, 0.05 to 0.5, or 1 with folds.
+        cache: Where it is kept what was found out about shortcuts; None keeps nothing.
 
     Raises:
         OptionError: `test_share` is out of range.
@@ -144,7 +148,8 @@ def audit(photos: Photos, progress: Progress | None = None, *, test_share: float
         duplicates = find_duplicates(photos.items)
         bar.advance()
         groups = tuple(_group(photos.items, places, duplicates) for places in duplicates.groups)
-        shortcut = find_shortcuts(photos.items, {path: group.paths[0] for group in groups for path in group.paths})
+        together = {path: group.paths[0] for group in groups for path in group.paths}
+        shortcut = kept_shortcut(photos.items, together, cache, progress)
         bar.advance()
         sizes = tuple(_size(photos, label, test_share) for label in photos.classes)
         imbalance = max(photos.counts.values()) / min(photos.counts.values())

@@ -8,12 +8,16 @@ it can, high scores may mean that the source was recognised.
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from tellapart.photos.scan import Photo
+from tellapart.cache import kept_json
+from tellapart.photos.scan import Photo, digest_of
+from tellapart.progress import Progress
 
 MARGIN: Final = 0.10  # Light and shape do differ a little between things; a source of its own tells far more.
 # One class against the rest, by one feature: mean of both recalls, its lower bound. 0.5 is chance.
@@ -26,6 +30,7 @@ _DISTANCE: Final = 0.25  # Two thresholds may tell a class that one, at 0.62, do
 _FOLDS: Final = 5
 _DEPTH: Final = 3
 _SHAPE: Final = ("width", "height", "aspect ratio")
+_VERSION: Final = "shortcuts 1"  # counts up where the same photos are judged otherwise
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 
 
@@ -97,6 +102,29 @@ def find_shortcuts(photos: Sequence[Photo], groups: Mapping[str, str] | None = N
     possible = low > majority + MARGIN
     given_away = _given_away(features, labels, folds) if possible else ()
     return Shortcut(right / len(labels), low, majority, given_away, possible)
+
+
+def kept_shortcut(
+    photos: Sequence[Photo], groups: Mapping[str, str], cache: Path | None, progress: Progress | None = None
+) -> Shortcut | None:
+    """What `find_shortcuts` finds, read from the cache where the same photos were tried before."""
+    if cache is None:
+        return find_shortcuts(photos, groups)
+    number = {first: number for number, first in enumerate(dict.fromkeys(groups.values()))}
+    group = {path: number[first] for path, first in groups.items()}
+    told = [f"{one.content} {bool(one.look)} {one.label!r} {group.get(one.path)}" for one in photos]
+    path = cache / "shortcuts" / f"{digest_of([_VERSION, version('scikit-learn'), *told])}.json"
+
+    def read(value: Any) -> Shortcut | None:
+        if value is None:
+            return None
+        return Shortcut(**{**value, "given_away": tuple(GivenAway(**one) for one in value["given_away"])})
+
+    def make() -> Any:
+        found = find_shortcuts(photos, groups)
+        return None if found is None else asdict(found)
+
+    return kept_json(path, make, read, progress)
 
 
 def features_of(photos: Sequence[Photo]) -> dict[str, np.ndarray]:
