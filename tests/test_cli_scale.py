@@ -1,5 +1,6 @@
 """`tellapart embed`, and `tellapart predict` into a folder, as a user meets them."""
 
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from as_user import run
+from limited import files_limited
 from photo_maker import noise, save
 from served_model import served_content
 from tellapart.cli_scale import is_folder
@@ -44,6 +46,21 @@ def test_both_commands(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert status == 2
     assert "1 of the photos could not be read" in err
     assert len(list(features.glob("part-*.parquet"))) == 1
+
+
+@needs_parquet
+@pytest.mark.skipif(not hasattr(os, "statvfs"), reason="Windows limits no file sizes")
+@pytest.mark.parametrize("words", [("predict", "model.onnx", "photos"), ("embed", "photos", "--backbone", "pocket")])
+def test_a_disk_that_is_too_small_is_told_with_the_same_command(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(place)
+    with files_limited(20):
+        status, _, err = run(capsys, *words, "--out", "out")
+    assert status == 2
+    line = err.splitlines()[-1]
+    assert line.endswith("then the same command again."), "it has no --resume"
+    assert line.startswith("tellapart: Cannot write out/")
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tellapart import machine
-from tellapart.machine import has_vnni, processor, streams_and_threads, usable_cores
+from tellapart import control_groups, machine
+from tellapart.machine import allowed_cores, has_vnni, processor, streams_and_threads, usable_cores
 
 
 @pytest.fixture
@@ -30,10 +30,31 @@ def test_a_container_has_as_many_as_it_is_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str | None, cores: int
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
-    monkeypatch.setattr(machine, "_CONTROL", tmp_path)
+    monkeypatch.setattr(control_groups, "_ROOT", tmp_path)
     if limit:
         (tmp_path / "cpu.max").write_text(limit + "\n")
     assert usable_cores() == cores
+
+
+@pytest.mark.parametrize(
+    ("files", "share"),
+    [
+        ({"box/job/cpu.max": "150000 100000\n"}, 1.5),
+        ({"box/job/cpu.max": "max 100000\n", "box/cpu.max": "50000 100000\n", "cpu.max": "200000 100000\n"}, 0.5),
+        ({"cpu/job/cpu.cfs_quota_us": "250000\n", "cpu/job/cpu.cfs_period_us": "100000\n"}, 2.5),
+        ({"box/other/cpu.max": "150000 100000\n"}, None),
+    ],
+)
+def test_the_least_of_the_groups_above_this_process_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], share: float | None
+) -> None:
+    monkeypatch.setattr(control_groups, "_ROOT", tmp_path)
+    monkeypatch.setattr(control_groups, "_OWN", tmp_path / "own")
+    (tmp_path / "own").write_text("3:cpu,cpuacct:/job\n0::/box/job\n")
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    assert allowed_cores() == share
 
 
 @pytest.mark.parametrize(

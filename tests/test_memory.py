@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tellapart import memory
+from tellapart import control_groups, memory
 from tellapart.memory import available_bytes, peak_mb, start_peak
 
 
@@ -41,8 +41,9 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     (tmp_path / "meminfo").write_text("MemTotal: 8000000 kB\nMemAvailable: 4000000 kB\n")
     (tmp_path / "groups").mkdir()
     (tmp_path / "own").write_text("")
-    for name, file in (("_MEMINFO", "meminfo"), ("_CGROUPS", "groups"), ("_OWN_CGROUPS", "own")):
-        monkeypatch.setattr(memory, name, tmp_path / file)
+    monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(control_groups, "_ROOT", tmp_path / "groups")
+    monkeypatch.setattr(control_groups, "_OWN", tmp_path / "own")
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     return tmp_path
 

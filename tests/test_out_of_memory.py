@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tellapart.errors import MemoryShortError, StorageError
+from tellapart.going_on import same_command
 from tellapart.out_of_memory import HALVINGS, Halvings, in_halves, is_out_of_memory, memory_short
 
 
@@ -103,6 +104,7 @@ def test_the_smallest_batch_is_told() -> None:
 
 def test_the_line_says_what_helps() -> None:
     assert "Next: end other programs, or a smaller --image-size" in str(memory_short("this"))
+    assert str(memory_short("this")).endswith(f"then {same_command()}.")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone limits the address space of a process")
@@ -113,6 +115,7 @@ import resource, sys
 import numpy as np
 from tellapart.memory import _STATUS, available_bytes
 from tellapart.models.forward import Forward
+from tellapart.going_on import same_command
 from tellapart.out_of_memory import HALVINGS
 from tiny_backbone import SIZE, tiny_backbone
 import onnx

@@ -1,6 +1,8 @@
 import csv
 import io
 import json
+import os
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -14,6 +16,7 @@ from tellapart.plain_text import (
     from_spreadsheet,
     isolated,
     json_for_terminal,
+    printable,
 )
 
 FORMULAS = [
@@ -62,6 +65,12 @@ def test_a_cell_stays_one_where_semicolons_divide() -> None:
     line = csv_line(["a;=cmd|' /C calc'!A0", "b"])
     (row,) = csv.reader(io.StringIO(line), delimiter=";")
     assert not any(cell.startswith("=") for cell in row)
+
+
+def test_a_name_that_is_not_utf_8_can_be_written() -> None:
+    name = Path(os.fsdecode(b"a/\xff\xc3\xa9.jpg"))
+    assert printable(name) == printable(str(name)) == "a/\\udcff\xe9.jpg"
+    printable(name).encode("utf-8")
 
 
 def test_nothing_reaches_the_terminal_that_steers_it() -> None:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from tellapart.errors import PhotosError
+from tellapart.going_on import know_resumable, same_command
 from tellapart.storage import cache_folder, free_bytes, free_names, megabytes, nearest_folder, storage_error
 
 
@@ -76,6 +77,19 @@ def test_what_helps_depends_on_the_place(tmp_path: Path, monkeypatch: pytest.Mon
     assert "TELLAPART_CACHE=FOLDER" in str(storage_error(full, tmp_path / "cache" / "onnx" / "a"))
     assert "TMPDIR=FOLDER" in str(storage_error(full, tmp_path / "temporary" / "tellapart-x" / "network.onnx"))
     assert "free some space" in str(storage_error(full, tmp_path / "temporary" / "run" / "a"))
+
+
+@pytest.mark.parametrize("resumable", [True, False, None])
+def test_how_to_go_on_depends_on_the_command(tmp_path: Path, resumable: bool | None) -> None:
+    know_resumable(resumable)
+    try:
+        again = same_command()
+        for problem in (OSError(errno.ENOSPC, "full"), OSError(errno.EROFS, "no"), OSError(errno.EIO, "no")):
+            assert str(storage_error(problem, tmp_path / "a")).endswith(f"then {again}.")
+        gone = storage_error(FileNotFoundError(errno.ENOENT, "no"), tmp_path / "b" / "a")
+        assert str(gone).endswith(f"then {again}.")
+    finally:
+        know_resumable(None)
 
 
 def test_without_a_path_an_error_may_be_of_reading(tmp_path: Path) -> None:

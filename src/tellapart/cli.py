@@ -22,6 +22,7 @@ from tellapart import (
 )
 from tellapart.cli_weights import Offline
 from tellapart.errors import MissingExtraError, OptionError, TellapartError, UserError, unread_photos
+from tellapart.going_on import know_resumable
 from tellapart.printing import echo, echo_json
 from tellapart.stopping import INTERRUPTED, forget_interrupts, heed_interrupts, told_stopped
 from tellapart.weights.offline import forbid_network, offline
@@ -271,6 +272,7 @@ def main() -> None:
     """Run the command line; errors that the user can mend become one line and status 2."""
     if offline():
         forbid_network()
+    know_resumable(False)  # what has --resume says so
     try:
         status = app(standalone_mode=False) or 0  # typer gives 130 for a KeyboardInterrupt, 0 for --help
         sys.stdout.flush()  # a full disk is met here, not when Python ends

@@ -19,6 +19,7 @@ from tellapart.explain.network import Network
 from tellapart.files import make_folder, write_json
 from tellapart.photos.decode import decode
 from tellapart.photos.pixels import read_pixels
+from tellapart.plain_text import printable
 from tellapart.progress import Progress, Silent, track
 from tellapart.report.heatmaps import Panel, heatmaps, measured, said, smoothed
 from tellapart.report.style import save_figure
@@ -109,7 +110,7 @@ def _asked(source: Path, methods: tuple[Method, ...], class_name: str | None) ->
 
 def _explained(path: Path, asked: _Asked, folder: Path, name: str, progress: Progress) -> dict[str, Any]:
     """One photo: its figures, and what is written of it."""
-    shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+    shown = printable(path)
     try:
         photo = decode(path)
     except UnreadablePhotoError as problem:

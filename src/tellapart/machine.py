@@ -7,9 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from tellapart.control_groups import control_groups
+
 MOST_STREAMS: Final = 16  # each holds the activations of a batch
 _CPUINFO: Final = Path("/proc/cpuinfo")
-_CONTROL: Final = Path("/sys/fs/cgroup")  # where Linux tells what a container may use
 # As Linux names them: of AVX-512, and of AVX2.
 _VNNI: Final = frozenset({"avx512_vnni", "avx_vnni"})
 _own_cores = 0
@@ -42,13 +43,18 @@ def seen_cores() -> int:
 def allowed_cores() -> float | None:
     """How many cores' time a container may use; None where there is no limit, or none that is told.
 
-    By the control groups of Linux, version 2 and version 1: microseconds of each period.
+    By the control groups of Linux, the least of those above this process.
     """
+    return min((share for folder in control_groups("cpu") if (share := _share(folder))), default=None)
+
+
+def _share(folder: Path) -> float | None:
+    """Microseconds of each period, by version 2 and version 1 of control groups; None where nothing limits them."""
     with suppress(OSError, ValueError, ZeroDivisionError):
-        quota, period = (_CONTROL / "cpu.max").read_text().split()
+        quota, period = (folder / "cpu.max").read_text().split()
         return None if quota == "max" else int(quota) / int(period)
     with suppress(OSError, ValueError, ZeroDivisionError):
-        quota, period = ((_CONTROL / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
         return int(quota) / int(period) if int(quota) > 0 else None
     return None
 

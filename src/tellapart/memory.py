@@ -5,13 +5,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from tellapart.control_groups import control_groups
+
 _STATUS = Path("/proc/self/status")
 _RESET = Path("/proc/self/clear_refs")
-_CGROUPS: Final = Path("/sys/fs/cgroup")
-_OWN_CGROUPS: Final = Path("/proc/self/cgroup")
 _MEMINFO: Final = Path("/proc/meminfo")
 # By version of control groups: the files of the limit and of what is used, of which `_CACHE` can be given back.
-_LIMITS: Final = (("", "memory.max", "memory.current"), ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes"))
+_LIMITS: Final = (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes"))
 _CACHE: Final = ("inactive_file", "total_inactive_file")
 
 
@@ -55,17 +55,8 @@ def _of_machine() -> int | None:
 
 def _of_control_groups() -> list[int]:
     """What is left below the limit of each control group above this process."""
-    found = []
-    with suppress(OSError):
-        for line in _OWN_CGROUPS.read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            for kind, limit, used in _LIMITS:
-                if kind in controllers.split(","):  # version 2 names no controller
-                    own = _CGROUPS / kind / path.lstrip("/")
-                    above = [own, *own.parents]
-                    folders = above[: above.index(_CGROUPS / kind) + 1] if _CGROUPS / kind in above else above[:1]
-                    found += [left for folder in folders if (left := _left(folder, limit, used)) is not None]
-    return found
+    pairs = [(folder, *files) for folder in control_groups("memory") for files in _LIMITS]
+    return [left for pair in pairs if (left := _left(*pair)) is not None]
 
 
 def _left(folder: Path, limit: str, used: str) -> int | None:

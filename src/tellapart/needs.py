@@ -13,6 +13,7 @@ from tellapart.climb import Climb
 from tellapart.memory import available_bytes
 from tellapart.models.forward import BATCH
 from tellapart.models.recipes import SCRATCH_SIZE, Recipe
+from tellapart.schedule import FLOOR
 from tellapart.storage import free_bytes, megabytes, nearest_folder
 
 # Bytes in the run folder: figures, explanations and page; and of each recipe from scratch, networks and tables.
@@ -128,7 +129,7 @@ def _memory_of(recipe: Recipe, climb: Climb) -> float:
     photo = 3 * 4 * _size(recipe, climb) ** 2
     base = _WITH_KERAS if recipe.needs_keras else _WITHOUT
     if recipe.backbone is None:
-        return base + (_LEARNING * _ACTIVATIONS / 10 * photo if recipe.train.__name__ != "majority" else 0)
+        return base + (_LEARNING * _ACTIVATIONS / 10 * photo if recipe.name != FLOOR else 0)
     return base + BATCH * _ACTIVATIONS * photo + _WEIGHTS * _weights(recipe.weights)
 
 

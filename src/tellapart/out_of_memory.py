@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any, Final, TypeVar
 
 from tellapart.errors import MemoryShortError, UserError
+from tellapart.going_on import same_command
 from tellapart.memory import available_bytes
 from tellapart.storage import megabytes
 
@@ -40,7 +41,7 @@ def memory_short(what: str) -> MemoryShortError:
     room = "" if free is None else f", and {megabytes(free)} are available"
     return MemoryShortError(
         f"There is not enough memory for {what}{room}. Next: end other programs, or a smaller --image-size or "
-        "--backbone, or fewer --recipes; then the same command (a run goes on with --resume)."
+        f"--backbone, or fewer --recipes; then {same_command()}."
     )
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 # What a spreadsheet takes for a formula, also behind spaces and quotes; the wide forms too, which some of them convert.
@@ -55,6 +56,16 @@ def for_terminal(text: str) -> str:
         a\x1b[2J\u202egpj.jpg
     """
     return "".join(_escaped(letter) if _harms(letter) else letter for letter in text)
+
+
+def printable(name: str | Path) -> str:
+    r"""Write a name so that it can be printed and written: what of it is not UTF-8 becomes escapes.
+
+    Example:
+        >>> print(printable("photo\udcff.jpg"))
+        photo\udcff.jpg
+    """
+    return str(name).encode("utf-8", "backslashreplace").decode()
 
 
 def json_for_terminal(text: str) -> str:

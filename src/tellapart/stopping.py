@@ -14,6 +14,8 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any, Final
 
+from tellapart.going_on import know_resumable, same_command
+
 INTERRUPTED: Final = 130
 PATIENCE: Final = 10.0  # seconds that the work has for its next sign of progress
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -21,7 +23,6 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _asked = threading.Event()
 _before: dict[int, Any] = {}
 _sockets: list[socket.socket] = []
-_next: list[str] = []
 _error_output: list[int] = []
 
 
@@ -33,7 +34,7 @@ def heed_interrupts(*, resumable: bool = False) -> None:
     Args:
         resumable: Whether the command has `--resume`.
     """
-    _next[:] = ["the same command with --resume" if resumable else "the same command again"]
+    know_resumable(resumable)
     heeded = [number for number in _SIGNALS if signal.getsignal(number) in {signal.default_int_handler, signal.SIG_DFL}]
     if not heeded:
         return
@@ -59,6 +60,7 @@ def forget_interrupts() -> None:
     for output in _error_output:
         os.close(output)
     _error_output.clear()
+    know_resumable(None)
     _before.clear()
     _sockets.clear()
     _asked.clear()
@@ -76,7 +78,7 @@ def raise_if_interrupted() -> None:
 
 def told_stopped() -> str:
     """One line that says how to go on."""
-    return f"Stopped. What is finished is kept. Next: {_next[0] if _next else 'the same command again'}"
+    return f"Stopped. What is finished is kept. Next: {same_command()}"
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from tellapart.errors import StorageError, TellapartError
+from tellapart.going_on import same_command
 
-_AGAIN: Final = "then the same command (a run goes on with --resume)"
+# What was found, and what to do about it; `_AGAIN` becomes how this command goes on.
+_AGAIN: Final = "{again}"
 _SPACE: Final = f"Next: free some space, {_AGAIN}"
 _ELSEWHERE: Final = f"Next: get that permission, or choose another folder with --out; {_AGAIN}"
-# What was found, and what to do about it.
 _ADVICE: Final = {
     errno.ENOSPC: ("The disk is full", _SPACE),
     errno.EDQUOT: ("The disk quota is used up", _SPACE),
@@ -137,7 +138,7 @@ def _named_by(problem: BaseException) -> str:
 def removed(folder: Path) -> StorageError:
     """What is told of a folder that was there and has gone."""
     return StorageError(
-        f"The folder {folder} was removed while it was written to. Next: leave it where it is, {_AGAIN}."
+        f"The folder {folder} was removed while it was written to. Next: leave it where it is, then {same_command()}."
     )
 
 
@@ -161,15 +162,13 @@ def _largest() -> str:
 
 
 def _advice(advice: str, path: Path | None) -> str:
-    """What to do, where --out would not help."""
-    if path is None:
-        return advice
-    here = os.path.abspath(path)
-    if _lies_in(here, os.path.abspath(cache_folder())):
-        return f"Next: mend that, or put the cache elsewhere with TELLAPART_CACHE=FOLDER; {_AGAIN}"
-    if f"{os.sep}{TEMPORARY}" in here and _lies_in(here, _temporary_folder()):
-        return f"Next: mend that, or put temporary files elsewhere with TMPDIR=FOLDER; {_AGAIN}"
-    return advice
+    """What to do, also where --out would not help."""
+    here = os.path.abspath(path) if path else ""
+    if path and _lies_in(here, os.path.abspath(cache_folder())):
+        advice = f"Next: mend that, or put the cache elsewhere with TELLAPART_CACHE=FOLDER; {_AGAIN}"
+    elif path and f"{os.sep}{TEMPORARY}" in here and _lies_in(here, _temporary_folder()):
+        advice = f"Next: mend that, or put temporary files elsewhere with TMPDIR=FOLDER; {_AGAIN}"
+    return advice.replace(_AGAIN, f"then {same_command()}")
 
 
 def _lies_in(path: str, folder: str) -> bool:

@@ -56,10 +56,10 @@ def refused_or_harmless(content: bytes) -> bool:
     """
     try:
         model = Model(content, "m")
+        answers = model.answer_pixels(pictures(3))  # it was proved one photo at a time, and may fail for three
     except ModelFileError as problem:
         return is_one_line(str(problem))
     expected = [golden["probabilities"] for golden in drawn_passport_of_all()["golden"]]
-    answers = model.answer_pixels(pictures(3))
     assert model.classes == CLASSES
     assert np.abs(np.array([answer.probabilities for answer in answers]) - expected).max() <= TOLERANCE
     return False
@@ -132,7 +132,12 @@ def _weights(model: Any, dice: Dice) -> None:
     tensor = _one_of(model.graph.initializer, dice)
     if tensor.data_type != TensorProto.FLOAT:
         return
-    values = onnx.numpy_helper.to_array(tensor).copy()
+    try:
+        values = onnx.numpy_helper.to_array(tensor).copy()
+    except Exception:  # an alteration before this one left nothing that can be read: other dims, another place
+        return
+    if not values.size:
+        return
     value = _one_of((np.nan, np.inf, -np.inf, 1e38, -1e38, 1e-40, 0.0, float(dice.normal())), dice)
     values.reshape(-1)[int(dice.integers(values.size)) :: int(dice.integers(1, 5))] = value
     tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))

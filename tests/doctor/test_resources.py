@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from scopes import only, scope_of, states
 
-from tellapart import machine, memory
+from tellapart import control_groups, machine, memory
 from tellapart.doctor import resources
 from tellapart.doctor.resources import (
     check_current_folder,
@@ -22,9 +22,9 @@ def healthy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     control.mkdir()
     (tmp_path / "meminfo").write_text("MemTotal: 9000000 kB\nMemAvailable: 8000000 kB\n")
     (tmp_path / "own").write_text("0::/\n1:memory:/\n")
-    monkeypatch.setattr(machine, "_CONTROL", control)
-    for name, path in (("_CGROUPS", control), ("_OWN_CGROUPS", tmp_path / "own"), ("_MEMINFO", tmp_path / "meminfo")):
-        monkeypatch.setattr(memory, name, path)
+    monkeypatch.setattr(control_groups, "_ROOT", control)
+    monkeypatch.setattr(control_groups, "_OWN", tmp_path / "own")
+    monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
     monkeypatch.setattr(resources, "seen_cores", lambda: 4)
     for variable in resources._THREADS:
         monkeypatch.delenv(variable, raising=False)

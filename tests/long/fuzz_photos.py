@@ -312,10 +312,10 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=Path("/tmp/fuzz-photos"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--hostile", nargs="?", const="", help="only the hostile photos of that name, each alone")
-    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.child:
-        child(json.loads(chosen.child))
+        child(json.loads(chosen.child.read_text()))
         return 0
     if chosen.hostile is not None:
         rows = hostile_one_by_one(chosen.hostile)

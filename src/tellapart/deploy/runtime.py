@@ -21,6 +21,7 @@ from tellapart.errors import ModelFileError, PhotosError, UnreadablePhotoError, 
 from tellapart.machine import streams_and_threads, usable_cores
 from tellapart.models.forward import BATCH, Forward, side_by_side
 from tellapart.photos.pixels import PixelSpec, read_pixels
+from tellapart.plain_text import printable
 
 PROBABILITIES: Final = names.PROBABILITIES  # the first output
 STRANGER: Final = names.STRANGER  # an output: how strange a photo is
@@ -202,7 +203,7 @@ class Model:
         told = self._asked(forward, np.stack(readable), threshold) if readable else ()
         results, answers = iter(told), []
         for path, picture in zip(paths, pictures, strict=True):
-            shown = str(path).encode("utf-8", "backslashreplace").decode()  # a name need not be UTF-8
+            shown = printable(path)
             unread = Answer(shown, None, picture) if isinstance(picture, str) else None
             answers.append(unread or replace(next(results), path=shown))
         return answers

@@ -10,6 +10,7 @@ from typing import Final
 
 from tellapart.doctor.finding import Finding, Scope
 from tellapart.doctor.wholeness import fault_of
+from tellapart.storage import megabytes
 from tellapart.temporaries import left_behind, sweep
 
 MEND: Final = "tellapart doctor --mend"
@@ -44,7 +45,7 @@ def check_weights(scope: Scope) -> Iterator[Finding]:
     if not damaged:
         looked = "their digests are right" if read else "their sizes are right; digests with --thorough"
         names = ", ".join(pin.backbone for pin, _, _ in found) or "none fetched; pocket is built in"
-        told = f"{names} ({_megabytes(total)}; {looked})" if found else names
+        told = f"{names} ({megabytes(total)}; {looked})" if found else names
         yield Finding("ok", "weights", f"{told}; {scope.store}")
 
 
@@ -87,9 +88,9 @@ def check_cache(scope: Scope) -> Iterator[Finding]:
         yield Finding("wrong", "cache", told, MEND, _removing([path for path, _ in damaged]))
     elif total > _LARGE:
         command = f"rm -r {scope.cache}/activations {scope.cache}/pixels"
-        yield Finding("warn", "cache", f"{scope.cache} holds {_megabytes(total)}; all of it can be made again", command)
+        yield Finding("warn", "cache", f"{scope.cache} holds {megabytes(total)}; all of it can be made again", command)
     else:
-        yield Finding("ok", "cache", f"{len(kept)} files, {_megabytes(total)}, all whole; {scope.cache}")
+        yield Finding("ok", "cache", f"{len(kept)} files, {megabytes(total)}, all whole; {scope.cache}")
 
 
 def check_leftovers(scope: Scope) -> Iterator[Finding]:
@@ -97,7 +98,7 @@ def check_leftovers(scope: Scope) -> Iterator[Finding]:
     left = left_behind(scope.cache)
     if left:
         size = sum(_size(path) for path in left)
-        told = f"{len(left)} unfinished files of runs that were ended, {_megabytes(size)}, in {scope.cache}"
+        told = f"{len(left)} unfinished files of runs that were ended, {megabytes(size)}, in {scope.cache}"
         yield Finding("warn", "left behind", told, MEND, lambda: _removed(len(sweep(scope.cache))))
 
 
@@ -161,7 +162,3 @@ def _size(path: Path) -> int:
     with suppress(OSError):
         return path.lstat().st_size
     return 0
-
-
-def _megabytes(size: float) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

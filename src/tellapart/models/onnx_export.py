@@ -18,6 +18,7 @@ from typing import Any, Final
 import onnx
 
 from tellapart.errors import MissingExtraError, TellapartError
+from tellapart.going_on import same_command
 from tellapart.models.backend import keras
 from tellapart.models.onnx_layers import NotWrittenError
 from tellapart.models.onnx_network import written
@@ -102,7 +103,7 @@ def _export_elsewhere(network: Any, path: Path) -> None:
     if result.returncode < 0:
         raise TellapartError(
             f"The process that exports through {backend} was ended by the system (signal {-result.returncode}), as "
-            "it does where memory is short. Next: end other programs, then the same command with --resume"
+            f"it does where memory is short. Next: end other programs, then {same_command()}"
         )
     if result.returncode:
         raise TellapartError(f"The export through {backend} failed: {result.stderr.strip()[-300:]}")

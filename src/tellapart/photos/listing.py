@@ -13,6 +13,7 @@ from typing import Final, NoReturn
 
 from tellapart.errors import PhotosError
 from tellapart.files import read_csv
+from tellapart.plain_text import printable
 
 PARTS: Final = {
     "train": "train",
@@ -83,13 +84,15 @@ def _walk(folder: Path, root: Path, skipped: list[LeftOut]) -> Iterator[str]:
         relative = Path(place).relative_to(root)
         unused = {name: _why_not_entered(Path(place) / name) for name in sorted(folders)}
         folders[:] = [name for name, reason in unused.items() if not reason]
-        skipped.extend(LeftOut(_shown(relative / name), reason) for name, reason in unused.items() if reason)
+        skipped.extend(
+            LeftOut(printable((relative / name).as_posix()), reason) for name, reason in unused.items() if reason
+        )
         for name in sorted(names):
             path = (relative / name).as_posix()
             if name.startswith("."):
-                skipped.append(LeftOut(_shown(path), "a hidden file"))
+                skipped.append(LeftOut(printable(path), "a hidden file"))
             elif name.lower() in _NOT_PHOTOS:
-                skipped.append(LeftOut(_shown(path), "not a photo"))
+                skipped.append(LeftOut(printable(path), "not a photo"))
             else:
                 yield path
 
@@ -110,11 +113,6 @@ def _refuse(problem: OSError) -> NoReturn:
     ) from problem
 
 
-def _shown(path: str | Path) -> str:
-    """A path that can be printed and written, also where its bytes are not UTF-8."""
-    return Path(path).as_posix().encode("utf-8", "backslashreplace").decode()
-
-
 def _part_folders(source: Path) -> dict[str, str]:
     """The `train/`, `test/` folders of an imagefolder, or nothing where it is not one."""
     try:
@@ -133,7 +131,7 @@ def _from_class_folders(root: Path) -> Listing:
         if rest:
             listed.append(Listed(path, label))
         else:
-            skipped.append(LeftOut(_shown(path), "not in a class folder"))
+            skipped.append(LeftOut(printable(path), "not in a class folder"))
     if not listed:
         loose = sum(left_out.reason == "not in a class folder" for left_out in skipped)
         found = f"{loose} files and no sub-folder with files" if loose else "no files"
@@ -146,7 +144,7 @@ def _from_class_folders(root: Path) -> Listing:
 def _from_image_folder(root: Path, parts: dict[str, str]) -> Listing:
     listed: list[Listed] = []
     loose = sorted(entry.name for entry in root.iterdir() if not entry.is_dir() or entry.name.startswith(_HIDDEN))
-    skipped = [LeftOut(_shown(name), "not in a class folder") for name in loose]
+    skipped = [LeftOut(printable(name), "not in a class folder") for name in loose]
     for folder, part in sorted(parts.items()):
         if (root / folder / "metadata.csv").is_file():
             inner = _from_metadata(root, root / folder / "metadata.csv")
@@ -157,7 +155,7 @@ def _from_image_folder(root: Path, parts: dict[str, str]) -> Listing:
             if len(pieces) > 2:
                 listed.append(Listed(path, pieces[1], part))
             else:
-                skipped.append(LeftOut(_shown(path), "not in a class folder"))
+                skipped.append(LeftOut(printable(path), "not in a class folder"))
     return Listing(root, tuple(listed), tuple(skipped))
 
 

@@ -21,6 +21,7 @@ from tellapart.photos.decode import SUFFIXES, decode, read, upright_size
 from tellapart.photos.listing import LeftOut, Listed, list_photos
 from tellapart.photos.look import Look, measure
 from tellapart.photos.shelf import Shelf
+from tellapart.plain_text import printable
 from tellapart.progress import Progress, Silent, track
 from tellapart.words import counted
 
@@ -191,8 +192,7 @@ def inspect(root: Path, item: Listed, shelf: Shelf | None = None) -> Photo | Lef
     try:
         item.path.encode("utf-8")
     except UnicodeEncodeError:
-        shown = item.path.encode("utf-8", "backslashreplace").decode()
-        return LeftOut(shown, "the file name is not valid UTF-8; rename the file")
+        return LeftOut(printable(item.path), "the file name is not valid UTF-8; rename the file")
     try:
         content = read(root / item.path)
         image = decode(content)

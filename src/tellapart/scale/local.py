@@ -9,6 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 
+from tellapart.going_on import know_resumable
 from tellapart.machine import limit_cores, usable_cores
 from tellapart.scale.tasks import AHEAD, TRIES, Function, Made, Outcome, Task, told_of
 from tellapart.weights.offline import forbid_network, offline
@@ -105,6 +106,7 @@ def _begin(shared: bytes, is_offline: bool) -> None:
     global _shared  # noqa: PLW0603  one for the life of the process
     _shared = shared
     limit_cores(1)
+    know_resumable(False)  # a bulk job goes on by itself
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says what is to end
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if is_offline:

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any, Final
 
 from tellapart.errors import MissingExtraError, OfflineError, OptionError
+from tellapart.going_on import know_resumable
 from tellapart.machine import limit_cores, usable_cores
 from tellapart.scale.tasks import AHEAD, TRIES, Function, Made, Outcome, Shared, Task, told_of
 from tellapart.version import VERSION
@@ -145,6 +146,7 @@ def _imported(address: str | None) -> Any:
 
 def _worked(function: Function, task: Task, held: list[Any]) -> Made:
     limit_cores(1)
+    know_resumable(False)  # a bulk job goes on by itself
     if offline():
         forbid_network()
     return function(task, _fetch(held))

@@ -9,6 +9,7 @@ from typing import IO, Any, Final, Self
 
 from tellapart.errors import MissingExtraError, SourceError, UnreadablePhotoError
 from tellapart.photos.decode import MEGABYTES
+from tellapart.plain_text import printable
 
 _TRIES: Final = 3
 _PAUSE: Final = 0.5  # seconds before the second try, doubled before each further one
@@ -36,8 +37,7 @@ class Source:
     @property
     def shown(self) -> str:
         """Its name in results; bytes of a name that are not UTF-8 are written as escapes."""
-        name = f"{self.place}/{self.member}" if self.member else self.place
-        return name.encode("utf-8", "backslashreplace").decode()
+        return printable(f"{self.place}/{self.member}" if self.member else self.place)
 
     def as_json(self) -> str | list[Any]:
         """For the inputs of a task."""
