@@ -23,8 +23,8 @@ def place(tmp_path: Path) -> Path:
 
 
 def test_which_names_are_folders() -> None:
-    assert all(is_folder(Path(name)) for name in ("out", "out/", "a.b/out", "out.parquet", "out.PARQUET/"))
-    assert not any(is_folder(Path(name)) for name in ("out.csv", "out.jsonl", "out.txt", "out.v2/"))
+    assert all(map(is_folder, ("out", "out/", "a.b/out", "out.parquet", "out.PARQUET/", "s3://b.c/out")))
+    assert not any(map(is_folder, ("out.csv", "out.jsonl", "out.txt", "out.v2/", "s3://b/a.csv")))
 
 
 @needs_parquet

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, redirect_stdout
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 import typer
@@ -30,7 +30,10 @@ ShardSize = Annotated[int, typer.Option(help="With --out FOLDER: photos a file."
 def embed(  # noqa: PLR0913, PLR0917  one parameter a flag
     photos: Photos,
     backbone: Annotated[str, typer.Option(help="A name of `tellapart weights list`; pocket is built in.")],
-    out: Annotated[Path, typer.Option(help="A folder of Parquet files; the same command again goes on in it.")],
+    out: Annotated[
+        str,
+        typer.Option(help="A folder of Parquet files, or its address; the same command again goes on in it."),
+    ],
     weights: Annotated[Path | None, typer.Option(help="The backbone's weights, .h5 or .weights.h5.")] = None,
     image_size: Annotated[int | None, typer.Option(help="In pixels; each backbone has its own default.")] = None,
     on: On = "local",
@@ -64,7 +67,7 @@ class Where:
 
 
 def predict_to_folder(
-    model: Path, photos: Sequence[str], out: Path, *, reject: float | None, null: bool, where: Where
+    model: Path, photos: Sequence[str], out: str, *, reject: float | None, null: bool, where: Where
 ) -> None:
     """Answer photos into a folder of Parquet files."""
     from tellapart.scale.bulk import predict_in_bulk
@@ -77,12 +80,12 @@ def predict_to_folder(
     tell(manifest, out)
 
 
-def is_folder(out: Path) -> bool:
-    """Whether `--out` names a folder of Parquet files: it has no suffix, or that one."""
-    return out.suffix.lower() in {"", ".parquet"}
+def is_folder(out: str) -> bool:
+    """Whether `--out` names a folder of Parquet files, or its address: it has no suffix, or that one."""
+    return PurePosixPath(out).suffix.lower() in {"", ".parquet"}
 
 
-def tell(manifest: Mapping[str, Any], out: Path) -> None:
+def tell(manifest: Mapping[str, Any], out: str) -> None:
     """Say what is there.
 
     Raises:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from tellapart.errors import OptionError, ShardError
 from tellapart.progress import Progress, Silent
+from tellapart.scale.folders import folder_of
 from tellapart.scale.long_listing import Listing, as_line, cut
 from tellapart.scale.parquet import need_pyarrow
 from tellapart.scale.shards import Shards
@@ -76,7 +77,7 @@ def predict_in_bulk(
     Args:
         model: A model file, or the run folder that holds it.
         listing: Which photos.
-        out: A folder: new, empty, or begun by the same call.
+        out: A folder, or the address of one (s3://bucket/answers): new, empty, or begun by the same call.
         reject: As for `Model.answers`.
         how: Engine, workers, shards.
 
@@ -94,7 +95,7 @@ def predict_in_bulk(
     engine = how.engine()
     loaded = load(model)
     inputs = {"model": hashlib.sha256(loaded.content).hexdigest(), "threshold": loaded.threshold(reject)}
-    return _made(Work("predictions", predict_shard, inputs, loaded.content), listing, Path(out), how, engine)
+    return _made(Work("predictions", predict_shard, inputs, loaded.content), listing, out, how, engine)
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def embed_in_bulk(
     """
     how = how or How()
     engine = how.engine()
-    return _made(_of_backbone(network, how.progress), listing, Path(out), how, engine)
+    return _made(_of_backbone(network, how.progress), listing, out, how, engine)
 
 
 def _of_backbone(network: Network, progress: Progress) -> Work:
@@ -146,7 +147,8 @@ def _of_backbone(network: Network, progress: Progress) -> Work:
     return Work("features", embed_shard, inputs, content)
 
 
-def _made(work: Work, listing: Listing, out: Path, how: How, engine: Engine) -> Mapping[str, Any]:
+def _made(work: Work, listing: Listing, out: str | PathLike[str], how: How, engine: Engine) -> Mapping[str, Any]:
+    folder_of(out)  # what is wrong with an address is told before photos are listed
     how.progress.note("Listing the photos")
     listed = listing.read()
     job = {
