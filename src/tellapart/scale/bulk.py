@@ -1,19 +1,23 @@
 """Predictions or features of any number of photos: cut into shards, each made once, by any engine."""
 
 import hashlib
+import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from tellapart.errors import OptionError, ShardError
+from tellapart.errors import OptionError, ShardError, SourceError
 from tellapart.progress import Progress, Silent
 from tellapart.scale.folders import folder_of
 from tellapart.scale.long_listing import Listing, as_line, cut
 from tellapart.scale.parquet import need_pyarrow
 from tellapart.scale.shards import Shards
-from tellapart.scale.tasks import LOCAL, Engine, Function, Task, open_engine
+from tellapart.scale.sources import Source, is_address
+from tellapart.scale.tasks import LOCAL, Engine, Function, Made, Shared, Task, open_engine
 
 SHARD: Final = 1_000  # photos a file: seconds of work, so that a kill costs seconds
 _FAILURES: Final = 20  # shards; where so many fail, the others will
@@ -171,9 +175,11 @@ def _made(work: Work, listing: Listing, out: str | PathLike[str], how: How, engi
                 else:
                     yield task
 
-        for task, outcome in engine.run(work.function, missing(), work.shared):
-            if outcome.made is None:
-                failed.append(f"{task.name}: {outcome.error}")
+        function = partial(_in_folder, os.getcwd(), work.function) if listed.is_relative else work.function
+        for task, outcome in engine.run(function, missing(), work.shared):
+            problem = outcome.error if outcome.made is None else _only_here(task, outcome.made)
+            if outcome.made is None or problem:
+                failed.append(f"{task.name}: {problem}")
                 continue
             shards.keep(task, outcome.made)
             bar.advance(len(task.inputs["sources"]))
@@ -200,6 +206,32 @@ class _Plan:
     @property
     def fingerprint(self) -> str:
         return self._digest.hexdigest()
+
+
+def _in_folder(folder: str, function: Function, task: Task, shared: Shared) -> Made:
+    """Make a shard where the command was started: workers of a cluster that runs were started elsewhere.
+
+    Raises:
+        SourceError: There is no such folder where the worker is.
+    """
+    try:
+        os.chdir(folder)
+    except OSError as problem:
+        raise SourceError(
+            f"names start at {folder}, and {socket.gethostname()} has no such folder. Accepted: a disk that all nodes "
+            "share, names that begin with /, addresses"
+        ) from problem
+    return function(task, shared)
+
+
+def _only_here(task: Task, made: Made) -> str:
+    """Why photos were not found by a worker that are there for this process; "" where they are not here either."""
+    if not made.facts.get("missing"):
+        return ""
+    places = [Source.from_json(told).place for told in task.inputs["sources"]]
+    if made.facts["missing"] <= sum(is_address(place) or not os.path.exists(place) for place in places):
+        return ""
+    return "photos that are here were not found by its worker. Accepted: a disk that all nodes share, or addresses"
 
 
 def _check(failed: Sequence[str], plan: _Plan, fingerprint: str) -> None:
