@@ -208,9 +208,7 @@ class AddressFolder:
 
     def write(self, name: str, content: bytes) -> None:
         """As `Folder` says."""
-        with self._reached():
-            self._filesystem.makedirs(self._path, exist_ok=True)
-            self._filesystem.pipe_file(self._at(name), content)
+        self._put(self._path, name, content)
 
     def digest(self, name: str) -> str:
         """As `Folder` says."""
@@ -240,12 +238,21 @@ class AddressFolder:
     def _write_lines(self) -> None:
         if not self._lines:
             return
-        with self._reached():
-            self._filesystem.makedirs(self._at(PARTS), exist_ok=True)
-            content = b"".join(line + b"\n" for line in self._lines)
-            self._filesystem.pipe_file(f"{self._at(PARTS)}/{self._n_parts:08}.jsonl", content)
+        self._put(self._at(PARTS), f"{self._n_parts:08}.jsonl", b"".join(line + b"\n" for line in self._lines))
         self._n_parts += 1
         self._lines.clear()
+
+    def _put(self, folder: str, name: str, content: bytes) -> None:
+        try:
+            with self._reached():
+                self._filesystem.pipe_file(f"{folder}/{name}", content)
+        except FileNotFoundError:  # where folders are things of their own; a bucket is not made
+            try:
+                with self._reached():
+                    self._filesystem.mkdir(folder, create_parents=False)
+                    self._filesystem.pipe_file(f"{folder}/{name}", content)
+            except FileNotFoundError as problem:
+                raise self._unusable(problem) from problem
 
     def _names(self, path: str) -> list[str]:
         self._filesystem.invalidate_cache()
@@ -268,7 +275,10 @@ class AddressFolder:
         except (FileNotFoundError, TellapartError):
             raise
         except Exception as problem:
-            raise StorageError(
-                f"{self} cannot be used ({told_of(problem)}). Next: check the address, and that you may read and write "
-                "there; then the same command"
-            ) from problem
+            raise self._unusable(problem) from problem
+
+    def _unusable(self, problem: Exception) -> StorageError:
+        return StorageError(
+            f"{self} cannot be used ({told_of(problem)}). Next: check the address, and that you may read and write "
+            "there; then the same command"
+        )
