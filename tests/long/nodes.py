@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,6 +83,7 @@ class Round:
         self.cluster = cluster
         self.folder = place / out
         self._place = place
+        shutil.rmtree(self.folder, ignore_errors=True)  # of an earlier time
         self.job = self.again()
 
     def again(self) -> "subprocess.Popen[str]":

@@ -17,6 +17,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 from needed import needs_ray
 
+from tellapart.files import write_json
 from tellapart.version import VERSION
 
 yaml = pytest.importorskip("yaml")
@@ -133,7 +134,6 @@ KINDS = {
             "template",
             template=POD,
             backoffLimit=COUNT,
-            podFailurePolicy=fields("rules", rules=many({"type": "object"})),
         ),
     ),
 }
@@ -196,8 +196,23 @@ def test_no_open_door(parts: dict[str, Any]) -> None:
     labels = parts["Job"]["spec"]["template"]["metadata"]["labels"]
     assert command["from"] == [{"podSelector": {"matchLabels": labels}}]
     (container,) = containers_of([parts["Job"]])
-    assert container["command"][-1] == f"ray://{name}-head-svc:10001"
+    assert f"--on ray://{name}-head-svc:10001 ||" in container["command"][-1]
     assert len({part["metadata"]["namespace"] for part in parts.values()}) == 1
+
+
+@pytest.mark.parametrize(("status", "is_finished", "ended"), [(0, True, 0), (2, True, 0), (2, False, 1), (1, False, 1)])
+def test_the_job_ends_where_all_is_done(
+    parts: dict[str, Any], tmp_path: Path, status: int, is_finished: bool, ended: int
+) -> None:
+    (container,) = containers_of([parts["Job"]])
+    (tmp_path / "answers").mkdir()
+    write_json(tmp_path / "answers" / "_manifest.json", {"format": 1, "finished": is_finished})
+    *shell, line = container["command"]
+    (tmp_path / "tellapart").write_text(f"#!/bin/sh\nexit {status}\n")
+    (tmp_path / "tellapart").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run([*shell, line.replace("/work/", f"{tmp_path}/")], env=environment, check=False)
+    assert done.returncode == ended
 
 
 @needs_ray
