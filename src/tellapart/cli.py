@@ -44,6 +44,7 @@ app.command()(cli_export.export)
 app.command()(cli_serve.serve)
 app.command()(cli_doctor.doctor)
 app.command()(cli_scale.embed)
+app.command()(cli_scale.duplicates)
 
 Out = Annotated[Path, typer.Option("--out", help="The run folder; it must be new, or use --resume.")]
 

@@ -57,6 +57,29 @@ def embed(  # noqa: PLR0913, PLR0917  one parameter a flag
     tell(manifest, out)
 
 
+def duplicates(
+    photos: Photos,
+    out: Annotated[str, typer.Option(help="A folder for groups.parquet, or its address; workers must see it too.")],
+    on: On = "local",
+    workers: Workers = None,
+    shard_size: Annotated[int, typer.Option(help="Photos a piece; each is compared with each other one.")] = 2_500,
+    null: Annotated[bool, typer.Option("--null", "-0", help="With -: a NUL behind each name, not a line end.")] = False,
+) -> None:
+    """Find photos that show the same: copies, re-saves, crops, mirror images, bursts."""
+    if not is_folder(out):
+        raise OptionError(f"--out {out}. Accepted: a folder, of no suffix. Next: --out copies")
+    from tellapart.scale.copies import GROUPS, copies_in_bulk
+    from tellapart.scale.long_listing import Listing
+
+    heed_interrupts()
+    how = _how(Where(on, workers, shard_size))
+    with _quiet():
+        found = copies_in_bulk(Listing(photos, null=null), out, how=how)
+    echo(f"{found['in_groups']} of {found['photos']} photos in {found['groups']} groups: {out}/{GROUPS}")
+    if found["errors"]:
+        raise unread_photos(found["errors"], "in the rows of looks/")
+
+
 @dataclass(frozen=True)
 class Where:
     """What `--on`, `--workers` and `--shard-size` say."""

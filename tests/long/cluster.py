@@ -98,7 +98,13 @@ class Cluster:
     def wait_for_nodes(self) -> None:
         """Until all that were started belong to the cluster."""
         command = self.within(_HUB, sys.executable, "-c", _READY, ADDRESS, str(len(self._running)))
-        subprocess.run(command, env=self.environment, check=True, timeout=180)
+        for _ in range(5):  # Ray gives its client's server half a minute to start, which a busy machine exceeds
+            done = subprocess.run(
+                command, env=self.environment, capture_output=True, text=True, timeout=300, check=False
+            )
+            if not done.returncode:
+                return
+        raise RuntimeError(done.stderr)
 
     def send(self, command: list[str], place: Path) -> "subprocess.Popen[str]":
         """A command of the user, beside the cluster."""

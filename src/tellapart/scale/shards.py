@@ -93,14 +93,17 @@ class Shards:
         self._folder.tell(json.dumps(asdict(shard)).encode())
         self._made[task.name] = shard
 
-    def finish(self, n_photos: int) -> Mapping[str, Any]:
+    def finish(self, n_photos: int | None = None) -> Mapping[str, Any]:
         """Write the manifest of all shards, and give it.
+
+        Args:
+            n_photos: How many rows there must be; None where nobody knows.
 
         Raises:
             ShardError: There are not as many rows as photos.
         """
         n_rows = sum(shard.rows for shard in self._made.values())
-        if n_rows != n_photos:
+        if n_photos is not None and n_rows != n_photos:
             raise ShardError(f"{n_rows} rows of {n_photos} photos. Next: the same command again")
         shards = [self._made[name] for name in sorted(self._made, key=lambda name: (len(name), name))]
         manifest = {
