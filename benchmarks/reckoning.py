@@ -9,6 +9,7 @@ Measured: `benchmarks/results/scale/measured.json` (`scale.py`), `features.json`
 """
 
 import argparse
+import hashlib
 import json
 import statistics
 import sys
@@ -34,6 +35,7 @@ LINE: Final = 1.25e9  # bytes a second: 10 Gbit/s at the machine that writes
 MODEL: Final = 10e6  # bytes of a model file (MobileNetV2; VGG16 has 60 MB)
 CLUSTER: Final = {"1 million": 64, "1 billion": 4096}  # cores
 NODE: Final = 64  # cores of a node
+PIECE: Final = 2_500  # photos, as scale/copies.py has it
 FETCHING: Final = 8  # photos that a worker fetches at once, as scale/seeing.py has it
 
 # Published: https://docs.ray.io/en/latest/data/benchmark.html, 800,000 photos of ImageNet through ResNet18 by Ray Data
@@ -68,7 +70,7 @@ def measured() -> dict[str, Any]:
 
 def tables(known: dict[str, Any]) -> str:
     """All tables, as Markdown."""
-    return "\n\n".join([_computing(known), _driver(known), _bytes(known), _published(known)])
+    return "\n\n".join([_computing(known), _driver(known), _bytes(known), _copies(known), _published(known)])
 
 
 def _computing(known: dict[str, Any]) -> str:
@@ -121,6 +123,18 @@ def _bytes(known: dict[str, Any]) -> str:
         size = known["bytes_a_row"][kind]
         told = f"to the process that asked: {_time(n[1] * size / LINE)} for the billion at 10 Gbit/s"
         rows.append([f"{kind}, {size:.0f} bytes each", *(_size(one * size) for one in n), told])
+    return _table(rows)
+
+
+def _copies(known: dict[str, Any]) -> str:
+    """`tellapart duplicates`: looking grows with the photos, comparing with their square."""
+    rows = [["copies among", "comparisons of two pieces", "core-hours of them", "dollars", "looks kept"]]
+    for title, n in (("100,000", 10**5), *SIZES.items()):
+        pieces = n // PIECE
+        comparisons = pieces * (pieces - 1) // 2
+        hours = comparisons * known["seconds_of_processor_a_comparison"] / 3600
+        told = [f"{comparisons:,}", _short(hours), _short(hours * CORE_HOUR), _size(n * known["bytes_a_row"]["looks"])]
+        rows.append([title, *told])
     return _table(rows)
 
 
@@ -180,12 +194,14 @@ def measure() -> dict[str, Any]:
         tracemalloc.start()
         _, manifest, memory = _kept(Path(place) / "traced", made, n_shards)
         tracemalloc.stop()
+    comparing, looks = _compared()
     return {
         "names_a_second": n_names / listing,
         "shards_kept_a_second": n_shards / statistics.median(keeping),
         "bytes_of_memory_a_shard": memory / n_shards,
         "bytes_of_manifest_a_shard": manifest / n_shards,
-        "bytes_a_row": {kind: len(content) / 1_000 for kind, content in contents.items()},
+        "seconds_of_processor_a_comparison": comparing,
+        "bytes_a_row": {"looks": looks, **{kind: len(content) / 1_000 for kind, content in contents.items()}},
     }
 
 
@@ -202,6 +218,37 @@ def _kept(out: Path, made: Any, n_shards: int) -> tuple[float, int, int]:
         memory = tracemalloc.get_traced_memory()[0] if tracemalloc.is_tracing() else 0
         shards.finish(1_000 * n_shards)
     return seconds, (out / MANIFEST).stat().st_size, memory
+
+
+def _compared() -> tuple[float, float]:
+    """Compare two pieces of drawn thumbnails, none like another, on one core: seconds of processor, bytes a look."""
+    from PIL import Image
+
+    from tellapart.machine import limit_cores
+    from tellapart.scale.copies import compare_shard
+    from tellapart.scale.parquet import blocks, file_of, numbers, texts
+    from tellapart.scale.tasks import Task
+
+    chance = np.random.default_rng(0)
+
+    def layer(lines: int) -> Image.Image:
+        drawn = chance.integers(0, 256, (lines, lines), dtype=np.uint8)
+        return Image.fromarray(drawn).resize((64, 64), Image.Resampling.BICUBIC)
+
+    limit_cores(1)
+    with tempfile.TemporaryDirectory() as place:
+        pieces = []
+        for piece in range(2):
+            thumbnails = [Image.blend(layer(7), layer(30), 0.4).tobytes() for _ in range(PIECE)]
+            digests = [hashlib.sha256(thumbnail).hexdigest() for thumbnail in thumbnails]
+            columns = {"path": texts(digests), "pixels": texts(digests), "contrast": numbers([0.2] * PIECE)}
+            columns |= {"thumbnail": blocks(thumbnails, 64**2), "error": texts([None] * PIECE)}
+            content = file_of(columns, {})
+            (Path(place) / str(piece)).write_bytes(content)
+            pieces.append([str(piece), hashlib.sha256(content).hexdigest(), piece * PIECE])
+        start = time.process_time()
+        compare_shard(place, Task("a", {"pieces": pieces}), lambda: b"")
+        return time.process_time() - start, len(content) / PIECE
 
 
 def _shard(kind: str) -> bytes:

@@ -14,6 +14,7 @@ from tellapart.errors import OptionError, unread_photos
 from tellapart.printing import echo
 from tellapart.stopping import heed_interrupts
 from tellapart.weights.offline import forbid_network
+from tellapart.words import counted
 
 Photos = Annotated[
     list[str],
@@ -75,7 +76,7 @@ def duplicates(
     how = _how(Where(on, workers, shard_size))
     with _quiet():
         found = copies_in_bulk(Listing(photos, null=null), out, how=how)
-    echo(f"{found['in_groups']} of {found['photos']} photos in {found['groups']} groups: {out}/{GROUPS}")
+    echo(f"{found['in_groups']} of {found['photos']} photos in {counted(found['groups'], 'group')}: {out}/{GROUPS}")
     if found["errors"]:
         raise unread_photos(found["errors"], "in the rows of looks/")
 
