@@ -50,6 +50,7 @@ class Cluster:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
             "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_worker_niceness": "0",  # else whatever the machine does beside it comes first
         }
         self._logs = logs
         self._running: dict[str, subprocess.Popen[bytes]] = {}
