@@ -9,6 +9,7 @@ Measured: `benchmarks/results/scale/measured.json` (`scale.py`), `features.json`
 """
 
 import argparse
+import gc
 import hashlib
 import json
 import statistics
@@ -101,9 +102,16 @@ def _driver(known: dict[str, Any]) -> str:
     row("going through the names, twice", *each(lambda n, _: _time(2 * n / known["names_a_second"])))
     row("tasks sent, through `ray://`", *each(lambda _, shards: _time(shards / known["client"])))
     row("files kept (written, flushed, told)", *each(lambda _, shards: _time(shards / known["shards_kept_a_second"])))
+    row("so at least, however many cores", *each(lambda n, shards: _time(_serial(known, n, shards))))
     row("memory for what is told of files", *each(lambda _, shards: _size(shards * known["bytes_of_memory_a_shard"])))
     row("`_manifest.json`", *each(lambda _, shards: _size(shards * known["bytes_of_manifest_a_shard"])))
     return _table(rows)
+
+
+def _serial(known: dict[str, Any], n: int, shards: float) -> float:
+    """Seconds: the names once, then again beside what is sent and kept."""
+    once = n / known["names_a_second"]
+    return once + max(once, shards / known["client"], shards / known["shards_kept_a_second"])
 
 
 def _shardings() -> list[tuple[str, int]]:
@@ -122,7 +130,7 @@ def _bytes(known: dict[str, Any]) -> str:
     for kind in ("predictions of 4 classes", "features of MobileNetV2"):
         size = known["bytes_a_row"][kind]
         told = f"to the process that asked: {_time(n[1] * size / LINE)} for the billion at 10 Gbit/s"
-        rows.append([f"{kind}, {size:.0f} bytes each", *(_size(one * size) for one in n), told])
+        rows.append([f"{kind}, {size:,.0f} bytes each", *(_size(one * size) for one in n), told])
     return _table(rows)
 
 
@@ -148,7 +156,7 @@ def _published(known: dict[str, Any]) -> str:
         told = f"{processors} processors and one L4 each"
         rows.append([told, f"{each:.0f}", f"{each / processors:.0f}", _short(10**9 / rate / 3600)])
     ours = known["rates"]["MobileNetV2, 224 px"]
-    cores = ", ".join(f"{ours * RAY_DATA_MACHINES * n:.0f} on {RAY_DATA_MACHINES * n} cores" for n in RAY_DATA)
+    cores = ", ".join(f"{_short(ours * RAY_DATA_MACHINES * n)} on {RAY_DATA_MACHINES * n} cores" for n in RAY_DATA)
     return _table(rows) + f"\n\nOurs without a graphics card, MobileNetV2 at 224 px, photos a second: {cores}."
 
 
@@ -213,9 +221,13 @@ def _kept(out: Path, made: Any, n_shards: int) -> tuple[float, int, int]:
     with Shards(out, {"kind": "predictions"}).opened() as shards:
         start = time.perf_counter()
         for number in range(n_shards):
+            if number == n_shards // 10:  # what is there once is there
+                gc.collect()
+                before = tracemalloc.get_traced_memory()[0]
             shards.keep(Task(f"part-{number:05}.parquet", {"sources": [number]}), made)
         seconds = time.perf_counter() - start
-        memory = tracemalloc.get_traced_memory()[0] if tracemalloc.is_tracing() else 0
+        gc.collect()
+        memory = round((tracemalloc.get_traced_memory()[0] - before) / 0.9)
         shards.finish(1_000 * n_shards)
     return seconds, (out / MANIFEST).stat().st_size, memory
 

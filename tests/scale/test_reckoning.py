@@ -40,6 +40,7 @@ def test_the_arithmetic(reckoning: ModuleType) -> None:
     assert "| MobileNetV2, 224 px | 100 | 2.8; 0.043; 0.14 | 2,800; 0.68; 140 |" in computing
     assert "| going through the names, twice | 10 s | 2.8 h | 2.8 h |" in driver
     assert "| tasks sent, through `ray://` | 20 s | 5.6 h | 33 min |" in driver
+    assert "| so at least, however many cores | 25 s | 6.9 h | 2.8 h |" in driver
     assert "| memory for what is told of files | 1 MB | 1 GB | 100 MB |" in driver
     assert "| photos read | 100 GB | 100 TB | workers |" in moved
     # 40 pieces are 780 pairs of them; 9 seconds each are 1.95 hours.
