@@ -25,13 +25,13 @@ def place(tmp_path: Path) -> Path:
 
 
 def test_which_names_are_folders() -> None:
-    assert all(is_folder(Path(name)) for name in ("out", "out/", "a.b/out", "out.parquet", "out.PARQUET/"))
-    assert not any(is_folder(Path(name)) for name in ("out.csv", "out.jsonl", "out.txt", "out.v2/"))
+    assert all(map(is_folder, ("out", "out/", "a.b/out", "out.parquet", "out.PARQUET/", "s3://b.c/out")))
+    assert not any(map(is_folder, ("out.csv", "out.jsonl", "out.txt", "out.v2/", "s3://b/a.csv")))
 
 
 @needs_parquet
 @pytest.mark.slow
-def test_both_commands(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_commands(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("predict", place / "model.onnx", place / "photos", "--out", place / "out", "--workers", 1)
     for _ in range(2):
         status, out, err = run(capsys, *words)
@@ -46,6 +46,11 @@ def test_both_commands(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert status == 2
     assert "1 of the photos could not be read" in err
     assert len(list(features.glob("part-*.parquet"))) == 1
+    save(noise(0), place / "photos" / "copy.png")
+    status, out, err = run(capsys, "duplicates", place / "photos", "--out", place / "copies", "--workers", 1)
+    assert status == 2
+    assert out == f"2 of 7 photos in 1 group: {place / 'copies'}/groups.parquet\n"
+    assert "1 of the photos could not be read" in err
 
 
 @needs_parquet
@@ -70,6 +75,7 @@ def test_a_disk_that_is_too_small_is_told_with_the_same_command(
         (("predict", "model.onnx", "photos", "--out", "a.csv", "--workers", "2"), "Next: --out FOLDER"),
         (("predict", "model.onnx", "photos", "--out", "a.txt"), "or a folder of no suffix"),
         (("embed", "photos", "--backbone", "pocket", "--out", "a.csv"), "Next: --out features"),
+        (("duplicates", "photos", "--out", "a.csv"), "Next: --out copies"),
     ],
 )
 def test_errors_are_one_line(

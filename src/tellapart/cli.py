@@ -45,6 +45,7 @@ app.command()(cli_export.export)
 app.command()(cli_serve.serve)
 app.command()(cli_doctor.doctor)
 app.command()(cli_scale.embed)
+app.command()(cli_scale.duplicates)
 
 Out = Annotated[Path, typer.Option("--out", help="The run folder; it must be new, or use --resume.")]
 
@@ -139,7 +140,7 @@ def predict(  # noqa: PLR0913, PLR0917  one parameter a flag
     model: Annotated[Path, typer.Argument(help="A model.onnx, or the run folder that holds it.")],
     photos: cli_scale.Photos,
     out: Annotated[
-        Path | None, typer.Option(help="All probabilities: a .csv or .jsonl file, or a folder of Parquet files.")
+        str | None, typer.Option(help="All probabilities: a .csv or .jsonl file, or a folder of Parquet files.")
     ] = None,
     top: Annotated[int, typer.Option(help="How many classes to print for each photo.")] = 1,
     reject: Annotated[
@@ -163,18 +164,19 @@ def predict(  # noqa: PLR0913, PLR0917  one parameter a flag
     from tellapart.deploy.predictions import Shown, print_answers, write_answers
     from tellapart.deploy.runtime import load
 
-    if out is not None and out.suffix.lower() not in {".csv", ".jsonl"}:
+    file = None if out is None else Path(out)
+    if file is not None and file.suffix.lower() not in {".csv", ".jsonl"}:
         raise OptionError(f"--out {out}. Accepted: a name that ends in .csv or .jsonl, or a folder of no suffix.")
     loaded = load(model)
     if reject is not None:
         echo(loaded.doubts.told(reject), err=True)
     answers = loaded.answers(find_photos(photos, names_on_input(null=null)), reject=reject)
-    if out:
+    if file is not None:
         from tellapart.console import Terminal
         from tellapart.progress import track
 
         followed = track(answers, "Asking the model", count_photos(photos), Terminal())
-        n_errors = write_answers(out, loaded, followed)
+        n_errors = write_answers(file, loaded, followed)
     else:
         n_errors = print_answers(loaded, answers, Shown(top, sets, as_json))
     _tell_halvings()

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, redirect_stdout
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +14,7 @@ from tellapart.errors import OptionError, unread_photos
 from tellapart.printing import echo
 from tellapart.stopping import heed_interrupts
 from tellapart.weights.offline import forbid_network
+from tellapart.words import counted
 
 Photos = Annotated[
     list[str],
@@ -30,7 +31,10 @@ ShardSize = Annotated[int, typer.Option(help="With --out FOLDER: photos a file."
 def embed(  # noqa: PLR0913, PLR0917  one parameter a flag
     photos: Photos,
     backbone: Annotated[str, typer.Option(help="A name of `tellapart weights list`; pocket is built in.")],
-    out: Annotated[Path, typer.Option(help="A folder of Parquet files; the same command again goes on in it.")],
+    out: Annotated[
+        str,
+        typer.Option(help="A folder of Parquet files, or its address; the same command again goes on in it."),
+    ],
     weights: Annotated[Path | None, typer.Option(help="The backbone's weights, .h5 or .weights.h5.")] = None,
     image_size: Annotated[int | None, typer.Option(help="In pixels; each backbone has its own default.")] = None,
     on: On = "local",
@@ -54,6 +58,29 @@ def embed(  # noqa: PLR0913, PLR0917  one parameter a flag
     tell(manifest, out)
 
 
+def duplicates(
+    photos: Photos,
+    out: Annotated[str, typer.Option(help="A folder for groups.parquet, or its address; workers must see it too.")],
+    on: On = "local",
+    workers: Workers = None,
+    shard_size: Annotated[int, typer.Option(help="Photos a piece; each is compared with each other one.")] = 2_500,
+    null: Annotated[bool, typer.Option("--null", "-0", help="With -: a NUL behind each name, not a line end.")] = False,
+) -> None:
+    """Find photos that show the same: copies, re-saves, crops, mirror images, bursts."""
+    if not is_folder(out):
+        raise OptionError(f"--out {out}. Accepted: a folder, of no suffix. Next: --out copies")
+    from tellapart.scale.copies import GROUPS, copies_in_bulk
+    from tellapart.scale.long_listing import Listing
+
+    heed_interrupts()
+    how = _how(Where(on, workers, shard_size))
+    with _quiet():
+        found = copies_in_bulk(Listing(photos, null=null), out, how=how)
+    echo(f"{found['in_groups']} of {found['photos']} photos in {counted(found['groups'], 'group')}: {out}/{GROUPS}")
+    if found["errors"]:
+        raise unread_photos(found["errors"], "in the rows of looks/")
+
+
 @dataclass(frozen=True)
 class Where:
     """What `--on`, `--workers` and `--shard-size` say."""
@@ -64,7 +91,7 @@ class Where:
 
 
 def predict_to_folder(
-    model: Path, photos: Sequence[str], out: Path, *, reject: float | None, null: bool, where: Where
+    model: Path, photos: Sequence[str], out: str, *, reject: float | None, null: bool, where: Where
 ) -> None:
     """Answer photos into a folder of Parquet files."""
     from tellapart.scale.bulk import predict_in_bulk
@@ -77,12 +104,12 @@ def predict_to_folder(
     tell(manifest, out)
 
 
-def is_folder(out: Path) -> bool:
-    """Whether `--out` names a folder of Parquet files: it has no suffix, or that one."""
-    return out.suffix.lower() in {"", ".parquet"}
+def is_folder(out: str) -> bool:
+    """Whether `--out` names a folder of Parquet files, or its address: it has no suffix, or that one."""
+    return PurePosixPath(out).suffix.lower() in {"", ".parquet"}
 
 
-def tell(manifest: Mapping[str, Any], out: Path) -> None:
+def tell(manifest: Mapping[str, Any], out: str) -> None:
     """Say what is there.
 
     Raises:

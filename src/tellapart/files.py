@@ -19,8 +19,9 @@ from tellapart.storage import cache_folder, free_bytes, megabytes, removed, stor
 from tellapart.temporaries import old_name, temporary_file, temporary_folder
 
 __all__ = [
-    "cache_folder", "make_folder", "read_csv", "read_json", "storage_error", "storage_errors", "take_folder",
-    "whole_file", "whole_folder", "whole_or_empty", "write_bytes", "write_csv", "write_json", "write_text",
+    "cache_folder", "json_bytes", "make_folder", "read_csv", "read_json", "storage_error", "storage_errors",
+    "take_folder", "whole_file", "whole_folder", "whole_or_empty", "write_bytes", "write_csv", "write_json",
+    "write_text",
 ]  # fmt: skip
 
 _PAGE = 4096  # bytes: where less is free nothing can be written
@@ -196,7 +197,12 @@ def write_text(path: Path, content: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write indented JSON whole; NaN and infinity are refused (they are not JSON)."""
-    write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_bytes(path, json_bytes(content))
+
+
+def json_bytes(content: Any) -> bytes:
+    """What `write_json` writes."""
+    return (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

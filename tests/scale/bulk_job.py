@@ -29,8 +29,13 @@ def material(place: Path) -> Path:
 
 def started(place: Path, out: str, *words: object) -> "subprocess.Popen[str]":
     """The command, running."""
-    command = [sys.executable, "-m", "tellapart.cli", "predict", "model.onnx", "photos", "--out", out]
-    command += ["--shard-size", str(SHARD), "--workers", "2", *map(str, words)]
+    command = ["predict", "model.onnx", "photos", "--out", out, "--shard-size", str(SHARD), "--workers", "2"]
+    return running(place, [*command, *map(str, words)])
+
+
+def running(place: Path, words: list[str]) -> "subprocess.Popen[str]":
+    """Any command."""
+    command = [sys.executable, "-m", "tellapart.cli", *words]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.Popen(
         command, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterable, Iterator
+from contextlib import chdir, contextmanager, nullcontext
 from pathlib import Path
 
 import bulk_job
@@ -11,7 +12,7 @@ from needed import needs_parquet, needs_ray
 
 from photo_maker import noise, save
 from served_model import served_content
-from tellapart.errors import OptionError, RunFolderError, ShardError
+from tellapart.errors import OptionError, RunFolderError, ShardError, SourceError
 from tellapart.files import read_json
 from tellapart.scale import bulk
 from tellapart.scale.bulk import How, Network, embed_in_bulk, predict_in_bulk
@@ -27,13 +28,31 @@ class Here:
 
     def __init__(self, *failing: str) -> None:
         self.failing = failing
+        self.folder: Path | None = None  # where its workers were started
+        self.unshared: Path | None = None  # a folder that they do not see
         self.ran: list[str] = []
 
     def run(self, function: Function, tasks: Iterable[Task], shared: bytes = b"") -> Iterator[tuple[Task, Outcome]]:
         for task in tasks:
             self.ran.append(task.name)
-            failed = task.name in self.failing
-            yield task, Outcome(None, "its worker ended") if failed else Outcome(function(task, lambda: shared))
+            if task.name in self.failing:
+                yield task, Outcome(None, "its worker ended")
+                continue
+            with self.elsewhere():
+                outcome = Outcome(function(task, lambda: shared))
+            yield task, outcome
+
+    @contextmanager
+    def elsewhere(self) -> Iterator[None]:
+        """Where a worker is."""
+        if self.unshared:
+            self.unshared.rename(self.unshared.with_suffix(".away"))
+        try:
+            with chdir(self.folder) if self.folder else nullcontext():
+                yield
+        finally:
+            if self.unshared:
+                self.unshared.with_suffix(".away").rename(self.unshared)
 
 
 @pytest.fixture
@@ -110,6 +129,37 @@ def test_photos_that_come_meanwhile_are_told(place: Path, here: Here, monkeypatc
         predicted(place)
     assert here.ran
     assert read_json(place / "out" / MANIFEST)["finished"] is False
+
+
+@pytest.mark.parametrize("names", ["photos", "addresses"])
+def test_workers_that_were_started_elsewhere(
+    place: Path, here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, names: str
+) -> None:
+    monkeypatch.chdir(place)
+    given = [names] if names == "photos" else [f"file://{place}/photos"]
+    here.folder = tmp_path_factory.mktemp("elsewhere")
+    predict_in_bulk("model.onnx", Listing(given), place / "out", how=How(shard_size=3))
+    assert read_json(place / "out" / MANIFEST)["errors"] == 0
+
+
+@pytest.mark.usefixtures("here")
+def test_a_worker_without_that_folder_makes_no_rows(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    monkeypatch.setattr("os.getcwd", lambda: str(place / "nowhere"))
+    with pytest.raises(SourceError, match=rf"names start at {place}/nowhere, and .* has no such folder"):
+        predict_in_bulk("model.onnx", Listing(["photos"]), place / "out")
+    assert not shards_of(place / "out")
+
+
+def test_photos_that_a_worker_alone_does_not_find_make_no_rows(place: Path, here: Here) -> None:
+    (place / "names.txt").write_text(f"{place}/photos/0.png\n{place}/nowhere.png\n")
+    listing = Listing([f"@{place}/names.txt"])
+    here.unshared = place / "photos"
+    with pytest.raises(ShardError, match="photos that are here were not found by its worker"):
+        predict_in_bulk(place / "model.onnx", listing, place / "out")
+    here.unshared = None
+    predict_in_bulk(place / "model.onnx", listing, place / "out")
+    assert read_json(place / "out" / MANIFEST)["errors"] == 1, "one is nowhere"
 
 
 def test_what_is_out_of_range() -> None:

@@ -32,7 +32,7 @@ def test_a_shard_holds_the_features_of_its_photos(tmp_path: Path) -> None:
         "length": pocket.CHANNELS,
     }
     made = embed_shard(Task("a", inputs), lambda: content)
-    assert made.facts == {"rows": 7, "errors": 1}
+    assert made.facts == {"rows": 7, "errors": 1, "missing": 1}
     table = parquet.read_table(io.BytesIO(made.content))
     rows = table.to_pylist()
     assert rows[-1] == {"path": "gone.png", "features": None, "error": "no such file or directory"}

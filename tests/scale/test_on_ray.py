@@ -12,9 +12,10 @@ import pytest
 from needed import needs_ray
 from worked import troubled
 
-from tellapart.errors import OfflineError, OptionError
+from tellapart.errors import OfflineError, OptionError, ShardError
 from tellapart.scale.on_ray import RayEngine
-from tellapart.scale.tasks import TRIES
+from tellapart.scale.tasks import TRIES, Task
+from tellapart.version import VERSION
 
 # 127.0.0.1, and the same as an address of IPv6, in the hexadecimal digits of /proc/net.
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}
@@ -99,6 +100,26 @@ def test_what_is_wrong_with_a_cluster(
     assert where == (address or "local")
     assert ("num_cpus" in settings) == (address is None)
     assert ray.shut == (not ray.problem)
+
+
+@pytest.mark.parametrize(("address", "where"), [("ray://h:1", "at ray://h:1"), (None, "of this command")])
+def test_a_cluster_that_is_gone_is_one_line(monkeypatch: pytest.MonkeyPatch, address: str | None, where: str) -> None:
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_USAGE_STATS_ENABLED", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"):
+        monkeypatch.setenv(name, "token")
+    ray = FakeRay(VERSION)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setattr(ray, "put", lambda _: 0, raising=False)
+    monkeypatch.setattr(ray, "cluster_resources", dict, raising=False)
+
+    def gone(_: object, *, num_returns: int) -> None:  # noqa: ARG001
+        raise ConnectionError("Client is\nshutting down.")
+
+    monkeypatch.setattr(ray, "wait", gone, raising=False)
+    monkeypatch.setattr(ray, "remote", lambda **_: lambda _: SimpleNamespace(remote=lambda *_: "task"))
+    told = rf"The Ray cluster {where} answers no more \(ConnectionError: Client is shutting down\.\)\. What is done"
+    with pytest.raises(ShardError, match=told):
+        list(RayEngine(address).run(troubled, [Task("a", {})]))
+    assert ray.shut == 1
 
 
 def test_no_cluster_on_a_network_where_that_is_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:

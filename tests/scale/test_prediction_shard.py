@@ -28,7 +28,7 @@ def test_a_shard_says_what_the_model_says(tmp_path: Path) -> None:
     paths.insert(5, str(tmp_path / "gone.png"))
     threshold = served_model().threshold(0.05)
     made = predict_shard(task_of(paths, threshold), served_content)
-    assert made.facts == {"rows": 21, "errors": 1}
+    assert made.facts == {"rows": 21, "errors": 1, "missing": 1}
     rows = parquet.read_table(io.BytesIO(made.content)).to_pylist()
     for row, answer in zip(rows, served_model().answers(paths, reject=0.05), strict=True):
         assert row["path"] == answer.path

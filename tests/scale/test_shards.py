@@ -7,7 +7,8 @@ import pytest
 
 from tellapart.errors import RunFolderError, ShardError
 from tellapart.files import read_json
-from tellapart.scale.shards import JOURNAL, MANIFEST, Shards
+from tellapart.scale.folders import JOURNAL
+from tellapart.scale.shards import MANIFEST, Shards
 from tellapart.scale.tasks import Made, Task
 
 JOB = {"kind": "test", "model": "m", "listing": "l"}
@@ -18,14 +19,14 @@ def made(number: int) -> Made:
     return Made(b"content %d" % number, {"rows": 10, "errors": number})
 
 
-def begun(folder: Path, *numbers: int) -> None:
+def begun(folder: str | Path, *numbers: int) -> None:
     """A folder whose job was stopped after some shards."""
     with Shards(folder, JOB).opened() as shards:
         for number in numbers:
             shards.keep(TASKS[number], made(number))
 
 
-def missing(folder: Path, tasks: list[Task] = TASKS) -> list[str]:
+def missing(folder: str | Path, tasks: list[Task] = TASKS) -> list[str]:
     with Shards(folder, JOB).opened() as shards:
         return [task.name for task in tasks if not shards.has(task)]
 

@@ -34,3 +34,6 @@ def test_a_missing_ray_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_problems_fit_one_line() -> None:
     assert told_of(ValueError("a\n b")) == "ValueError: a b"
     assert told_of(KeyboardInterrupt()) == "KeyboardInterrupt"
+    sent = 'from the server:\nTraceback (most recent call last):\n  File "a.py", line 1\nRuntimeError: no room\n'
+    assert told_of(ValueError(sent)) == "ValueError: from the server: RuntimeError: no room"
+    assert told_of(ValueError("Traceback (most recent call last)")) == "ValueError"

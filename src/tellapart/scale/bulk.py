@@ -1,18 +1,23 @@
 """Predictions or features of any number of photos: cut into shards, each made once, by any engine."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from tellapart.errors import OptionError, ShardError
+from tellapart.errors import OptionError, ShardError, SourceError
 from tellapart.progress import Progress, Silent
+from tellapart.scale.folders import folder_of
 from tellapart.scale.long_listing import Listing, as_line, cut
 from tellapart.scale.parquet import need_pyarrow
 from tellapart.scale.shards import Shards
-from tellapart.scale.tasks import LOCAL, Engine, Function, Task, open_engine
+from tellapart.scale.sources import Source, is_address
+from tellapart.scale.tasks import LOCAL, Engine, Function, Made, Outcome, Shared, Task, open_engine
 
 SHARD: Final = 1_000  # photos a file: seconds of work, so that a kill costs seconds
 _FAILURES: Final = 20  # shards; where so many fail, the others will
@@ -76,7 +81,7 @@ def predict_in_bulk(
     Args:
         model: A model file, or the run folder that holds it.
         listing: Which photos.
-        out: A folder: new, empty, or begun by the same call.
+        out: A folder, or the address of one (s3://bucket/answers): new, empty, or begun by the same call.
         reject: As for `Model.answers`.
         how: Engine, workers, shards.
 
@@ -94,7 +99,7 @@ def predict_in_bulk(
     engine = how.engine()
     loaded = load(model)
     inputs = {"model": hashlib.sha256(loaded.content).hexdigest(), "threshold": loaded.threshold(reject)}
-    return _made(Work("predictions", predict_shard, inputs, loaded.content), listing, Path(out), how, engine)
+    return made(Work("predictions", predict_shard, inputs, loaded.content), listing, out, how, engine)
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,7 @@ def embed_in_bulk(
     """
     how = how or How()
     engine = how.engine()
-    return _made(_of_backbone(network, how.progress), listing, Path(out), how, engine)
+    return made(_of_backbone(network, how.progress), listing, out, how, engine)
 
 
 def _of_backbone(network: Network, progress: Progress) -> Work:
@@ -146,7 +151,14 @@ def _of_backbone(network: Network, progress: Progress) -> Work:
     return Work("features", embed_shard, inputs, content)
 
 
-def _made(work: Work, listing: Listing, out: Path, how: How, engine: Engine) -> Mapping[str, Any]:
+def made(work: Work, listing: Listing, out: str | PathLike[str], how: How, engine: Engine) -> Mapping[str, Any]:
+    """Make all shards of a listing.
+
+    Raises:
+        UserError: Something that the user can mend; the message says how.
+        ShardError: Some shards could not be made; the others are kept.
+    """
+    folder_of(out)  # what is wrong with an address is told before photos are listed
     how.progress.note("Listing the photos")
     listed = listing.read()
     job = {
@@ -158,25 +170,64 @@ def _made(work: Work, listing: Listing, out: Path, how: How, engine: Engine) -> 
     }
     plan = _Plan(work, listing, how.shard_size)
     with Shards(out, job).opened() as shards, how.progress.bar("Photos", listed.n_photos) as bar:
-        failed: list[str] = []
-
-        def missing() -> Iterator[Task]:
-            for task in plan:
-                if len(failed) >= _FAILURES:
-                    return
-                if shards.has(task):
-                    bar.advance(len(task.inputs["sources"]))
-                else:
-                    yield task
-
-        for task, outcome in engine.run(work.function, missing(), work.shared):
-            if outcome.made is None:
-                failed.append(f"{task.name}: {outcome.error}")
-                continue
-            shards.keep(task, outcome.made)
-            bar.advance(len(task.inputs["sources"]))
-        _check(failed, plan, listed.fingerprint)
+        function = partial(_in_folder, os.getcwd(), work.function) if listed.is_relative else work.function
+        run = partial(engine.run, function, shared=work.shared)
+        failed = fill(shards, plan, run, lambda task: bar.advance(len(task.inputs["sources"])))
+        check_made(failed)
+        if plan.fingerprint != listed.fingerprint:
+            raise ShardError(
+                "Photos came or went while they were worked on. Next: the same photos again, or another --out"
+            )
         return shards.finish(listed.n_photos)
+
+
+def fill(
+    shards: Shards,
+    tasks: Iterable[Task],
+    run: Callable[[Iterable[Task]], Iterator[tuple[Task, Outcome]]],
+    advance: Callable[[Task], None],
+) -> list[str]:
+    """Make the shards of some tasks that are not there.
+
+    Args:
+        shards: The open folder.
+        tasks: Any number of them.
+        run: Gives each with what came of it.
+        advance: Told of each that is there.
+
+    Returns:
+        Of each that could not be made, its name and why; after `_FAILURES` of them no more is begun.
+    """
+    failed: list[str] = []
+
+    def missing() -> Iterator[Task]:
+        for task in tasks:
+            if len(failed) >= _FAILURES:
+                return
+            if shards.has(task):
+                advance(task)
+            else:
+                yield task
+
+    for task, outcome in run(missing()):
+        problem = outcome.error if outcome.made is None else _only_here(task, outcome.made)
+        if outcome.made is None or problem:
+            failed.append(f"{task.name}: {problem}")
+            continue
+        shards.keep(task, outcome.made)
+        advance(task)
+    return failed
+
+
+def check_made(failed: Sequence[str]) -> None:
+    """Say which shards could not be made.
+
+    Raises:
+        ShardError: There are some.
+    """
+    if failed:
+        more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
+        raise ShardError(f"Not made: {'; '.join(failed[:3])}{more}. The others are kept. Next: the same command again")
 
 
 class _Plan:
@@ -200,9 +251,27 @@ class _Plan:
         return self._digest.hexdigest()
 
 
-def _check(failed: Sequence[str], plan: _Plan, fingerprint: str) -> None:
-    if failed:
-        more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
-        raise ShardError(f"Not made: {'; '.join(failed[:3])}{more}. The others are kept. Next: the same command again")
-    if plan.fingerprint != fingerprint:
-        raise ShardError("Photos came or went while they were worked on. Next: the same photos again, or another --out")
+def _in_folder(folder: str, function: Function, task: Task, shared: Shared) -> Made:
+    """Make a shard where the command was started: workers of a cluster that runs were started elsewhere.
+
+    Raises:
+        SourceError: There is no such folder where the worker is.
+    """
+    try:
+        os.chdir(folder)
+    except OSError as problem:
+        raise SourceError(
+            f"names start at {folder}, and {socket.gethostname()} has no such folder. Accepted: a disk that all nodes "
+            "share, names that begin with /, addresses"
+        ) from problem
+    return function(task, shared)
+
+
+def _only_here(task: Task, made: Made) -> str:
+    """Why photos were not found by a worker that are there for this process; "" where they are not here either."""
+    if not made.facts.get("missing"):
+        return ""
+    places = [Source.from_json(told).place for told in task.inputs["sources"]]
+    if made.facts["missing"] <= sum(is_address(place) or not os.path.exists(place) for place in places):
+        return ""
+    return "photos that are here were not found by its worker. Accepted: a disk that all nodes share, or addresses"

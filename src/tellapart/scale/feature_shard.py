@@ -8,7 +8,7 @@ from tellapart.models.backbone_file import POOLED
 from tellapart.models.forward import Forward
 from tellapart.photos.pixels import PixelSpec
 from tellapart.scale.parquet import FEATURES, file_of, texts, vectors
-from tellapart.scale.seeing import seen
+from tellapart.scale.seeing import facts_of, seen
 from tellapart.scale.sources import Source
 from tellapart.scale.tasks import Made, Shared, Task
 
@@ -40,9 +40,8 @@ def embed_shard(task: Task, shared: Shared) -> Made:
         FEATURES: vectors([features for features, _ in rows], told["length"]),
         "error": texts([error or None for _, error in rows]),
     }
-    n_errors = sum(features is None for features, _ in rows)
     of_itself = {"kind": "features", **{name: told[name] for name in ("model", "backbone", "pixels")}}
-    return Made(file_of(columns, of_itself), {"rows": len(rows), "errors": n_errors})
+    return Made(file_of(columns, of_itself), facts_of(rows))
 
 
 def _opened(digest: str, shared: Shared) -> Forward:

@@ -18,7 +18,7 @@ from typing import IO, Any, Final
 
 from tellapart.deploy.places import STANDARD_INPUT, find_photos, is_photo, texts_on_input
 from tellapart.errors import MissingExtraError, OptionError, PhotosError, SourceError, TellapartError
-from tellapart.scale.sources import Source, filesystem_of, is_address, open_place
+from tellapart.scale.sources import Source, filesystem_of, is_absolute, is_address, open_place
 
 OF_FILE: Final = "@"
 COLUMN: Final = "path"  # of a Parquet table
@@ -34,10 +34,12 @@ class Listed:
     Attributes:
         n_photos: How many it names; one that is named twice counts twice.
         fingerprint: SHA-256 of all names in their order, in hexadecimal digits.
+        is_relative: Whether some names start at the working directory.
     """
 
     n_photos: int
     fingerprint: str
+    is_relative: bool = False
 
 
 class Listing:
@@ -77,11 +79,12 @@ class Listing:
         Raises:
             PhotosError: A place is not there, or names no photo.
         """
-        digest, n_photos = hashlib.sha256(), 0
+        digest, n_photos, is_relative = hashlib.sha256(), 0, False
         for source in self:
             digest.update(as_line(source))
             n_photos += 1
-        return Listed(n_photos, digest.hexdigest())
+            is_relative = is_relative or not is_absolute(source.place)
+        return Listed(n_photos, digest.hexdigest(), is_relative)
 
     def _of(self, place: str) -> Iterator[Source]:
         if place == STANDARD_INPUT:

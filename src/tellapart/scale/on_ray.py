@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Final
 
-from tellapart.errors import MissingExtraError, OfflineError, OptionError
+from tellapart.errors import MissingExtraError, OfflineError, OptionError, ShardError
 from tellapart.going_on import know_resumable
 from tellapart.machine import limit_cores, usable_cores
 from tellapart.scale.tasks import AHEAD, TRIES, Function, Made, Outcome, Shared, Task, told_of
@@ -50,17 +50,19 @@ class RayEngine:
         """Run a function on each task, as `Engine.run` says."""
         ray, waiting_tasks = self._ray, iter(tasks)
         with self._cluster(len(shared)):
-            # In a list it is not fetched before a worker asks for it, which it does once.
-            held = [ray.put(shared)]
-            worked = ray.remote(num_cpus=1, max_retries=TRIES)(_worked)
-            room = self._room()
+            with self._answering():
+                # In a list it is not fetched before a worker asks for it, which it does once.
+                held = [ray.put(shared)]
+                worked = ray.remote(num_cpus=1, max_retries=TRIES)(_worked)
+                room = self._room()
             flying: dict[Any, Task] = {}
             while True:
-                new = islice(waiting_tasks, room - len(flying))
-                flying |= {worked.remote(function, task, held): task for task in new}
+                new = list(islice(waiting_tasks, room - len(flying)))
+                with self._answering():
+                    flying |= {worked.remote(function, task, held): task for task in new}
+                    done, _ = ray.wait(list(flying), num_returns=1) if flying else ([], [])
                 if not flying:
                     return
-                done, _ = ray.wait(list(flying), num_returns=1)
                 for reference in done:
                     yield flying.pop(reference), self._outcome(reference)
 
@@ -71,12 +73,29 @@ class RayEngine:
         return AHEAD * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 
     def _outcome(self, reference: Any) -> Outcome:
+        with self._answering():
+            try:
+                return Outcome(self._ray.get(reference))
+            except self._ray.exceptions.RayTaskError as problem:
+                return Outcome(None, told_of(problem.cause or problem))
+            except self._ray.exceptions.RayError as problem:
+                return Outcome(None, f"its worker ended in every try ({type(problem).__name__})")
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """A cluster that is gone says so in many ways, some of them plain `Exception`: each as one line.
+
+        Raises:
+            ShardError: It is gone; Ray's client has tried for half a minute to reach it.
+        """
         try:
-            return Outcome(self._ray.get(reference))
-        except self._ray.exceptions.RayTaskError as problem:
-            return Outcome(None, told_of(problem.cause or problem))
-        except self._ray.exceptions.RayError as problem:
-            return Outcome(None, f"its worker ended in every try ({type(problem).__name__})")
+            yield
+        except Exception as problem:
+            where = f"at {self._address}" if self._address else "of this command"
+            raise ShardError(
+                f"The Ray cluster {where} answers no more ({told_of(problem)}). What is done is kept. "
+                "Next: see that it runs, then the same command again"
+            ) from problem
 
     @contextmanager
     def _cluster(self, size: int) -> Iterator[None]:

@@ -47,6 +47,28 @@ def numbers(values: Sequence[float | None]) -> Any:
     return pa.array(values, pa.float32())
 
 
+def whole_numbers(values: Sequence[int]) -> Any:
+    """A column of int64."""
+    import pyarrow as pa
+
+    return pa.array(values, pa.int64())
+
+
+def blocks(values: Sequence[bytes | None], length: int) -> Any:
+    """A column of so many bytes each."""
+    import pyarrow as pa
+
+    return pa.array(values, pa.binary(length))
+
+
+def rows_of(content: bytes, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of a Parquet file, some columns of them."""
+    from pyarrow import parquet
+
+    rows: list[dict[str, Any]] = parquet.read_table(io.BytesIO(content), columns=list(columns)).to_pylist()
+    return rows
+
+
 def vectors(values: Sequence[np.ndarray | None], length: int) -> Any:
     """A column of lists of `length` float32; null where there is none."""
     import pyarrow as pa

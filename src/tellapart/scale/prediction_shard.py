@@ -6,7 +6,7 @@ import numpy as np
 
 from tellapart.deploy.runtime import Answer, Model
 from tellapart.scale.parquet import PROBABILITY, file_of, lists_of_texts, numbers, texts
-from tellapart.scale.seeing import seen
+from tellapart.scale.seeing import facts_of, seen
 from tellapart.scale.sources import Source
 from tellapart.scale.tasks import Made, Shared, Task
 
@@ -33,9 +33,8 @@ def predict_shard(task: Task, shared: Shared) -> Made:
 
     rows = list(seen(sources, model.spec, ask))
     columns = {"path": texts([source.shown for source in sources]), **_columns(model, rows)}
-    n_errors = sum(answer is None for answer, _ in rows)
     told = {"kind": "predictions", "model": task.inputs["model"], "classes": list(model.classes)}
-    return Made(file_of(columns, told), {"rows": len(rows), "errors": n_errors})
+    return Made(file_of(columns, told), facts_of(rows))
 
 
 def _columns(model: Model, rows: list[tuple[Answer | None, str]]) -> dict[str, Any]:

@@ -8,10 +8,10 @@ import numpy as np
 from tellapart.errors import UnreadablePhotoError
 from tellapart.models.forward import side_by_side
 from tellapart.photos.pixels import PixelSpec, read_pixels
-from tellapart.scale.sources import Source, content_of, is_address
+from tellapart.scale.sources import MISSING, Source, content_of, is_address
 
 _TOGETHER: Final = 4  # photos a call on one core: larger batches leave the processor's caches (docs/LOG.md)
-_FETCHING: Final = 8  # threads where photos come over a network: most of them wait
+FETCHING: Final = 8  # threads where photos come over a network: most of them wait
 
 
 def seen(
@@ -38,8 +38,18 @@ def seen(
         answers = iter(ask(np.stack(readable)) if readable else ())
         return [(None, one) if isinstance(one, str) else (next(answers), "") for one in pictures]
 
-    streams = _FETCHING if any(is_address(source.place) for source in sources) else 1
+    streams = FETCHING if any(is_address(source.place) for source in sources) else 1
     return side_by_side(answered, sources, streams=streams, batch=_TOGETHER)
+
+
+def facts_of(rows: Sequence[tuple[Any, str]]) -> dict[str, int]:
+    """What is told of a shard: how many rows, how many photos of them could not be read, and how many are not there.
+
+    Args:
+        rows: As `seen` gives them.
+    """
+    errors = [error for answer, error in rows if answer is None]
+    return {"rows": len(rows), "errors": len(errors), "missing": errors.count(MISSING)}
 
 
 def _pixels(source: Source, spec: PixelSpec) -> np.ndarray | str:

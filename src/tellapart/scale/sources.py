@@ -14,6 +14,7 @@ from tellapart.plain_text import printable
 _TRIES: Final = 3
 _PAUSE: Final = 0.5  # seconds before the second try, doubled before each further one
 _MOST: Final = MEGABYTES * 1_000_000
+MISSING: Final = os.strerror(errno.ENOENT).lower()  # what is said of a photo that is not there
 # What is so and stays so; a broken connection is none of these, and must not become a row that says "unreadable".
 _LASTING: Final = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 
@@ -53,6 +54,11 @@ def is_address(place: str) -> bool:
     """Whether fsspec is to read it: it begins with a scheme, as s3:// or memory://."""
     scheme, separator, _ = place.partition("://")
     return bool(separator) and scheme.replace("+", "").replace(":", "").isalnum()
+
+
+def is_absolute(place: str) -> bool:
+    """Whether it means the same wherever a process was started."""
+    return place.startswith("/") or is_address(place) or os.path.isabs(place)
 
 
 def open_place(place: str) -> IO[bytes]:

@@ -105,6 +105,8 @@ def open_engine(on: str = LOCAL, *, workers: int | None = None) -> Engine:
 
 
 def told_of(problem: BaseException) -> str:
-    """A problem as part of one line."""
-    told = " ".join(str(problem).split())[:300]
+    """A problem as part of one line; of a traceback that came from elsewhere its last line."""
+    before, traceback, after = str(problem).partition("Traceback (most recent call last)")
+    text = f"{before} {after.strip().splitlines()[-1]}" if traceback and after.strip() else before
+    told = " ".join(text.split())[:300]
     return f"{type(problem).__name__}: {told}" if told else type(problem).__name__
