@@ -1,13 +1,13 @@
 """Bulk jobs: each photo in one row, whatever is killed, and the same bytes on every engine."""
 
 import signal
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import bulk_job
 import pytest
 from bulk_job import N_PHOTOS, N_SHARDS, SHARD, contents, ended, shards_of, started, wait_for
 from needed import needs_parquet, needs_ray
+from worked import Here
 
 from photo_maker import noise, save
 from served_model import served_content
@@ -17,23 +17,8 @@ from tellapart.scale import bulk
 from tellapart.scale.bulk import How, Network, embed_in_bulk, predict_in_bulk
 from tellapart.scale.long_listing import Listing
 from tellapart.scale.shards import MANIFEST
-from tellapart.scale.tasks import Function, Outcome, Task
 
 pytestmark = needs_parquet
-
-
-class Here:
-    """An engine without processes; some tasks fail, and something may happen after the first."""
-
-    def __init__(self, *failing: str) -> None:
-        self.failing = failing
-        self.ran: list[str] = []
-
-    def run(self, function: Function, tasks: Iterable[Task], shared: bytes = b"") -> Iterator[tuple[Task, Outcome]]:
-        for task in tasks:
-            self.ran.append(task.name)
-            failed = task.name in self.failing
-            yield task, Outcome(None, "its worker ended") if failed else Outcome(function(task, lambda: shared))
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
-"""Functions for engines to run in other processes, which find them by the name of this module."""
+"""Functions for engines to run in other processes, which find them by the name of this module; engines without any."""
 
 import os
 import signal
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tellapart.machine import own_cores
-from tellapart.scale.tasks import Made, Shared, Task
+from tellapart.scale.tasks import Function, Made, Outcome, Shared, Task
 
 
 def shout(task: Task, shared: Shared) -> Made:
@@ -38,3 +39,26 @@ def linger(task: Task, shared: Shared) -> Made:  # noqa: ARG001
 def tasks_of(place: Path, *texts: str) -> list[Task]:
     """A task a text."""
     return [Task(f"{number}-{text}", {"text": text, "place": str(place)}) for number, text in enumerate(texts)]
+
+
+class Here:
+    """An engine without processes; some tasks fail."""
+
+    def __init__(self, *failing: str) -> None:
+        self.failing = failing
+        self.tasks: list[Task] = []
+        self.ran: list[str] = []
+
+    def run(self, function: Function, tasks: Iterable[Task], shared: bytes = b"") -> Iterator[tuple[Task, Outcome]]:
+        for task in tasks:
+            self.tasks.append(task)
+            self.ran.append(task.name)
+            failed = task.name in self.failing
+            yield task, Outcome(None, "its worker ended") if failed else Outcome(function(task, lambda: shared))
+
+
+class Backwards(Here):
+    """As `Here`, but the last task is done first."""
+
+    def run(self, function: Function, tasks: Iterable[Task], shared: bytes = b"") -> Iterator[tuple[Task, Outcome]]:
+        return super().run(function, reversed(list(tasks)), shared)

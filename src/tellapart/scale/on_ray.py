@@ -52,11 +52,13 @@ class RayEngine:
             # In a list it is not fetched before a worker asks for it, which it does once.
             held = [ray.put(shared)]
             worked = ray.remote(num_cpus=1, max_retries=TRIES)(_worked)
-            room = self._room()
+            room, gpus = self._room(), self._count("GPU")
             flying: dict[Any, Task] = {}
             while True:
                 new = islice(waiting_tasks, room - len(flying))
-                flying |= {worked.remote(function, task, held): task for task in new}
+                for task in new:
+                    asked = worked.options(num_gpus=1) if task.gpu and gpus >= 1 else worked
+                    flying[asked.remote(function, task, held)] = task
                 if not flying:
                     return
                 done, _ = ray.wait(list(flying), num_returns=1)
@@ -67,7 +69,11 @@ class RayEngine:
         """How many tasks may be in flight; a cluster that runs may have more cores than are asked for."""
         if self._address is not None and self._workers:
             return self._workers
-        return AHEAD * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        return AHEAD * max(1, int(self._count("CPU")))
+
+    def _count(self, what: str) -> float:
+        """How much of a resource the cluster has."""
+        return float(self._ray.cluster_resources().get(what, 0))
 
     def _outcome(self, reference: Any) -> Outcome:
         try:
