@@ -13,8 +13,8 @@ from tellapart.errors import OptionError
 from tellapart.evaluation.reference import looks
 from tellapart.files import read_json
 from tellapart.models.backbones import find_backbone
-from tellapart.models.choice import resolve, source_of_run
-from tellapart.models.features import pooled_features
+from tellapart.models.choice import Choice, resolve
+from tellapart.models.features import kept_features, pooled_features, source_for
 from tellapart.models.recipes import Recipe, choose_recipes, on_backbones
 from tellapart.photos.folds import Folds
 from tellapart.progress import Silent
@@ -60,32 +60,26 @@ def test_recipes_come_back(recipe: Recipe) -> None:
 
 def test_a_parcel_holds_all_that_another_machine_needs(run: tuple[Climb, Folds], tmp_path: Path) -> None:
     climb, folds = run
-    recipes = bound("linear")
-    sent = parcel_of(climb, folds, recipes[:1])
-    assert sent == parcel_of(climb, folds, recipes[:1])
-    assert not [name for name, _ in parts(sent) if name.startswith("cache")]
-    pooled_features(
-        source_of_run(None, 32, Silent()), climb.photos.root, climb.photos.items, cache=climb.cache, progress=Silent()
-    )
+    choice = resolve(["pocket"], None, Silent())
+    climb = replace(climb, choice=choice)
+    assert parcel_of(climb, folds) == parcel_of(climb, folds)
+    assert not [name for name, _ in parts(parcel_of(climb, folds)) if name.startswith("cache")]
+    (linear,) = on_backbones(choose_recipes("linear"), choice.backbones, choice.weights)
+    source = source_for(climb.task(linear))
+    pooled_features(source, climb.photos.root, climb.photos.items, cache=climb.cache, progress=Silent())
     place = tmp_path / "node"
-    for name, content in parts(parcel_of(climb, folds, recipes[:1])):
+    for name, content in parts(parcel_of(climb, folds)):
         path = place / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     told, _ = climb_of(read_json(place / PLAN), place, tmp_path / "run", Silent())
+    assert told.photos.root.is_relative_to(place)
     for photo in climb.photos.items:
         assert (told.photos.root / photo.path).read_bytes() == (climb.photos.root / photo.path).read_bytes()
-    assert told.photos.root != climb.photos.root
-    weights = recipe_of(told_of_recipe(recipes[0]), place).weights
-    assert weights
-    assert weights.is_relative_to(place)
-    assert recipes[0].weights
-    assert weights.read_bytes() == recipes[0].weights.read_bytes()
-    kept = sorted(
-        path.relative_to(climb.cache) for path in climb.cache.rglob("*.safetensors") if "pooled" in path.parts
-    )
-    assert kept == sorted(path.relative_to(told.cache) for path in told.cache.rglob("*.safetensors"))
-    assert kept
+    there = recipe_of(told_of_recipe(linear), place)
+    assert there.weights != linear.weights
+    assert source_for(told.task(there)).key == source.key
+    assert kept_features(source, told.photos.items, told.cache) is not None
 
 
 def test_what_cannot_be_sent(run: tuple[Climb, Folds], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -93,10 +87,10 @@ def test_what_cannot_be_sent(run: tuple[Climb, Folds], monkeypatch: pytest.Monke
     first, *others = climb.photos.items
     outside = replace(climb, photos=replace(climb.photos, items=(replace(first, path="../a.png"), *others)))
     with pytest.raises(OptionError, match=r"\.\./a\.png lies outside .* Next: --on local"):
-        parcel_of(outside, folds, [])
-    (linear,) = bound("linear")[:1]
+        parcel_of(outside, folds)
+    preset = Choice((find_backbone("pocket"),), {"pocket": tmp_path}, "")
     with pytest.raises(OptionError, match="pocket is a folder of files"):
-        parcel_of(climb, folds, [replace(linear, weights=tmp_path)])
+        parcel_of(replace(climb, choice=preset), folds)
     monkeypatch.setattr(training_plan, "_MOST", 1000)
     with pytest.raises(OptionError, match="Accepted to be sent to a cluster"):
-        parcel_of(climb, folds, [])
+        parcel_of(climb, folds)

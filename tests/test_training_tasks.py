@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from bulk_job import kill_worker, wait_for
 from needed import needs_ray
+from ray_cluster import cluster
 from worked import Here
 
 import folds_job
@@ -95,7 +96,9 @@ def test_what_is_sent_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "node"))
     climb_all(climb, folds, CHEAP, Trainings(Away(), sends=True))
     assert predictions(tmp_path / "sent") == predictions(tmp_path / "plain")
-    assert len(list((tmp_path / "node" / "parcels").glob("*/plan.json"))) == 2, "of rounds, and of what is handed over"
+    assert len(list((tmp_path / "node" / "parcels").glob("*/plan.json"))) == 1, (
+        "the rounds', and that of what is handed over"
+    )
 
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,3 +203,13 @@ def test_ray_gives_the_same_and_a_worker_that_is_killed_loses_nothing(whole: Pat
     assert kill_worker(job.pid, "ray::_worked", "ray::IDLE")
     finished(job)
     assert predictions(whole / "by_ray") == predictions(whole / "plain")
+
+
+@pytest.mark.slow
+@needs_ray
+def test_a_cluster_that_sees_no_disk_of_ours(whole: Path, tmp_path: Path) -> None:
+    with cluster(tmp_path / "node") as (address, inside):
+        finished(started(whole, "far", ALL, address, "2", **inside))
+    assert predictions(whole / "far") == predictions(whole / "plain")
+    assert list((tmp_path / "node" / "parcels").glob("*/plan.json"))
+    assert not (whole / "far-cache" / "trainings").exists()

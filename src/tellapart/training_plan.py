@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -11,8 +11,8 @@ import numpy as np
 
 from tellapart.climb import Climb
 from tellapart.errors import OptionError
-from tellapart.models.backbones import find_backbone
-from tellapart.models.features import source_for
+from tellapart.models.backbones import Backbone, find_backbone
+from tellapart.models.features import source_of
 from tellapart.models.kept_features import held_means
 from tellapart.models.kept_seconds import FILE as SECONDS
 from tellapart.models.recipes import RECIPES, Recipe
@@ -42,18 +42,17 @@ def plan_of(climb: Climb, folds: Folds) -> bytes:
     return json.dumps(_told(climb, folds)).encode()
 
 
-def parcel_of(climb: Climb, folds: Folds, recipes: Sequence[Recipe]) -> bytes:
+def parcel_of(climb: Climb, folds: Folds) -> bytes:
     """What all trainings share, with photos, weights and kept features, for machines that see none of them.
 
     Args:
         climb: Of the whole run.
         folds: They take turns.
-        recipes: Whose weights and features are needed.
 
     Raises:
         OptionError: It is too much, or photos lie outside their folder.
     """
-    files = [*_photos(climb.photos), *_weights(recipes), *_features(climb, recipes)]
+    files = [*_photos(climb.photos), *_weights(climb), *_features(climb)]
     size = sum(path.stat().st_size for _, path in files)
     if size > _MOST:
         raise OptionError(
@@ -143,20 +142,26 @@ def _photos(photos: Photos) -> Iterator[tuple[str, Path]]:
         yield f"{_PHOTOS}/{photo.path}", photos.root / photo.path
 
 
-def _weights(recipes: Sequence[Recipe]) -> Iterator[tuple[str, Path]]:
-    for name, path in sorted({(row.backbone.name, row.weights) for row in recipes if row.backbone and row.weights}):
+def _backbones(climb: Climb) -> list[tuple[Backbone, Path]]:
+    choice = climb.choice
+    return [(row, choice.weights[row.name]) for row in choice.backbones] if choice else []
+
+
+def _weights(climb: Climb) -> Iterator[tuple[str, Path]]:
+    for row, path in _backbones(climb):
         if not path.is_file():
             raise OptionError(
-                f"{name} is a folder of files. Accepted to be sent to a cluster: backbones of one file. "
+                f"{row.name} is a folder of files. Accepted to be sent to a cluster: backbones of one file. "
                 "Next: --on local or --on ray"
             )
-        yield f"{_WEIGHTS}/{name}/{path.name}", path
+        yield f"{_WEIGHTS}/{row.name}/{path.name}", path
 
 
-def _features(climb: Climb, recipes: Sequence[Recipe]) -> Iterator[tuple[str, Path]]:
+def _features(climb: Climb) -> Iterator[tuple[str, Path]]:
     """The files that hold the mean features of the run's photos, as the cache of a node is to hold them."""
-    keys = {source_for(climb.task(recipe)).key for recipe in recipes if recipe.backbone}
-    for folder in (climb.cache / "features" / key for key in sorted(keys)):
+    for row, weights in _backbones(climb):
+        source = source_of(row, climb.options.image_size or row.image_size, weights)
+        folder = climb.cache / "features" / source.key
         held = held_means(folder)
         found = {held[photo.content] for photo in climb.photos.items if photo.content in held}
         for path in (*sorted(found), folder / SECONDS):

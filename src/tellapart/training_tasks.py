@@ -130,7 +130,7 @@ class Trainings:
             return
         recipes = list({one.recipe.name: one.recipe for one in missing}.values())
         self._share_beforehand(recipes, sharing(climb, folds, 1))
-        shared = parcel_of(climb, folds, recipes) if self.sends else plan_of(climb, folds)
+        shared = parcel_of(climb, folds) if self.sends else plan_of(climb, folds)
         parcel = hashlib.sha256(shared).hexdigest() if self.sends else None
         named = {one.name: one for one in missing}
         failed: list[str] = []

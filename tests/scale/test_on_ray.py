@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import on_ray_script
 import pytest
 from needed import needs_ray
+from ray_cluster import cluster
 from worked import troubled
 
 from tellapart.errors import OfflineError, OptionError
@@ -122,7 +123,7 @@ class Scheduler(FakeRay):
         return content
 
     def remote(self, **_: object) -> object:
-        return self._function()
+        return lambda _: self._function()
 
     def _function(self, num_gpus: float = 0) -> object:
         def remote(function: object, task: Task, held: object) -> str:  # noqa: ARG001
@@ -147,3 +148,23 @@ def test_a_gpu_is_asked_for_where_a_cluster_has_some(monkeypatch: pytest.MonkeyP
     tasks = [Task("network", {}, gpu=True), Task("other", {})]
     assert len(list(RayEngine().run(troubled, tasks))) == 2
     assert ray.asked == [("network", asked), ("other", 0)]
+
+
+_PLACED = """
+import sys
+from worked import visible
+from tellapart.scale.on_ray import RayEngine
+from tellapart.scale.tasks import Task
+tasks = [Task("network", {}, gpu=True), Task("other", {})]
+for task, outcome in RayEngine(sys.argv[1]).run(visible, tasks):
+    print(task.name, outcome.made.content.decode() or "none", outcome.error)
+"""
+
+
+@pytest.mark.slow
+@needs_ray
+def test_ray_places_what_asks_for_a_gpu_on_one(tmp_path: Path) -> None:
+    with cluster(tmp_path, gpus=1) as (address, inside):
+        command, environment = [sys.executable, "-c", _PLACED, address], {**os.environ, **inside}
+        told = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+    assert sorted(line.split() for line in told.splitlines()) == [["network", "0"], ["other", "none"]]

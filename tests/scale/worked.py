@@ -36,6 +36,11 @@ def linger(task: Task, shared: Shared) -> Made:  # noqa: ARG001
     return Made(b"")
 
 
+def visible(task: Task, shared: Shared) -> Made:  # noqa: ARG001
+    """Which GPUs its process may use."""
+    return Made(os.environ.get("CUDA_VISIBLE_DEVICES", "").encode())
+
+
 def tasks_of(place: Path, *texts: str) -> list[Task]:
     """A task a text."""
     return [Task(f"{number}-{text}", {"text": text, "place": str(place)}) for number, text in enumerate(texts)]

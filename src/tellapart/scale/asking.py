@@ -42,9 +42,8 @@ def answered(model: Model, photos: Sequence[Path], engine: Engine, shard: int = 
     waiting, turn = {}, 0
     for task, outcome in engine.run(predict_shard, tasks, model.content):
         if outcome.made is None:
-            raise ShardError(
-                f"Photos {task.name} and on were not answered: {outcome.error}. Next: the same command again"
-            )
+            n_photos = len(task.inputs["sources"])
+            raise ShardError(f"{n_photos} photos were not answered: {outcome.error}. Next: the same command again")
         waiting[int(task.name)] = outcome.made
         while turn in waiting:
             yield from _answers(waiting.pop(turn), model, photos[turn : turn + shard])
