@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from needed import needs_parquet
 from remembering import labelled, remembering
 from tiny_model import CLASSES
 
@@ -51,3 +52,15 @@ def test_errors_are_one_line(place: Path, capsys: pytest.CaptureFixture[str]) ->
         assert (status, out) == (2, "")
         assert told in err
         assert len(err.strip().splitlines()) == 1
+
+
+@needs_parquet
+@pytest.mark.slow
+def test_side_by_side(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("evaluate", place / "model.onnx", place / "photos", "--json")
+    told = [run(capsys, *words, *more)[:2] for more in ((), ("--on", "local", "--workers", 1))]
+    assert told[0] == told[1]
+    assert told[0][0] == 0
+    status, _, err = run(capsys, *words, "--workers", 1)
+    assert (status, len(err.splitlines())) == (2, 1)
+    assert "Next: --on local --workers 1" in err

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from ladder_set import CLASSES, draw_shapes
-from tellapart import cross_validation
 from tellapart.answer_tables import read_answers
 from tellapart.climb import Climb
 from tellapart.cross_validation import climb_in_folds
@@ -22,6 +21,7 @@ from tellapart.photos.duplicates import Duplicates
 from tellapart.photos.folds import Folds, cut_into_folds
 from tellapart.photos.scan import scan
 from tellapart.progress import Silent
+from tellapart.training_tasks import sharing
 
 STEPS = [RECIPES["majority"], RECIPES["baseline"]]
 
@@ -122,7 +122,7 @@ def test_what_is_done_is_not_done_again(climbed: Any, monkeypatch: pytest.Monkey
 
 def test_a_round_gets_its_share_of_the_time_and_a_folder_of_its_own(climbed: Any) -> None:
     climb, folds, _, _ = climbed
-    shared = cross_validation._sharing(climb, folds, 2)
+    shared = sharing(climb, folds, 2)
     assert shared.options.search_time == 10.0
     assert shared.run == climb.run / "folds" / "2"
     task = shared.task(RECIPES["baseline"])

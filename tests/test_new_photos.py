@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from needed import needs_parquet
 from PIL import Image, ImageEnhance
 from remembering import LEARNED, labelled, paths, remembering
 from tiny_model import CLASSES, tiny_model, with_passport
+from worked import Backwards
 
 from photo_maker import save
 from tellapart import evaluate
@@ -40,6 +42,13 @@ def test_the_scores_are_those_of_the_answers(tested: FieldTest, folder: Path) ->
     assert np.array_equal(tested.labels, labels)
     assert tested.score == scored(labels, shares, tested.picked.groups)
     assert [fare.photos for fare in tested.classes] == [10, 10, 10]
+
+
+@needs_parquet
+def test_an_engine_changes_nothing(tested: FieldTest, folder: Path) -> None:
+    told = evaluate(remembering().model, folder, engine=Backwards())
+    assert told.probabilities.tobytes() == tested.probabilities.tobytes()
+    assert told.as_json() == tested.as_json()
 
 
 def test_all_is_told_in_json(tested: FieldTest) -> None:

@@ -74,6 +74,8 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
     fast: Annotated[bool, typer.Option("--fast", help="Features of training photos in 8 bits: faster.")] = False,
     corrections: Annotated[Path | None, typer.Option(help="A table of corrected labels: audit --apply.")] = None,
     track: Annotated[str | None, typer.Option(help="Log to tensorboard, mlflow, or both with a comma.")] = None,
+    on: cli_scale.TrainOn = None,
+    workers: cli_scale.TrainWorkers = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     no_network: Offline = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
@@ -103,6 +105,8 @@ def fit(  # noqa: PLR0913, PLR0917  one parameter a flag
         fast=fast,
         corrections=corrections,
         track=track,
+        on=on,
+        workers=workers,
         resume=resume,
         progress=Terminal(),
     )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from tellapart.errors import OptionError
 from tellapart.printing import echo, echo_json
 from tellapart.stopping import heed_interrupts
 
@@ -22,7 +23,7 @@ _MOST_CLASSES: Final = 12  # of a matrix that a terminal can hold
 _NOTHING: Final = "–"
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913, PLR0917  one parameter a flag
     model: Annotated[Path, typer.Argument(help="A model.onnx, or the run folder that holds it.")],
     photos: Annotated[
         Path, typer.Argument(help="Photos that it has not seen: a folder with one sub-folder per class, or a CSV file.")
@@ -31,14 +32,24 @@ def evaluate(
     run: Annotated[
         Path | None, typer.Option(help="The model's run folder, where an early version made its file.")
     ] = None,
+    on: Annotated[
+        str | None, typer.Option("--on", help="For many photos: ask side by side on local, ray, or ray://HOST:PORT.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="With --on: processes at once; one a core without.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print evaluation.json.")] = False,
 ) -> None:
     """Try a model on labelled photos: every score with its interval, and where the photos differ from its own."""
     from tellapart.console import Terminal
     from tellapart.new_photos import evaluate as try_on
+    from tellapart.scale.tasks import open_engine
 
     heed_interrupts()
-    tested = try_on(model, photos, out=out, run=run, progress=Terminal())
+    if on is None and workers is not None:
+        raise OptionError(f"--workers {workers} without --on. Next: --on local --workers {workers}")
+    engine = open_engine(on, workers=workers) if on else None
+    tested = try_on(model, photos, out=out, run=run, engine=engine, progress=Terminal())
     if as_json:
         echo_json(tested.as_json())
         return

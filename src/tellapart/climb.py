@@ -36,7 +36,7 @@ from tellapart.progress import Progress
 from tellapart.schedule import Schedule
 
 _HISTORY = ("epoch", "loss", "accuracy", "valid_loss", "valid_accuracy", "seconds", "learning_rate")
-_DONE = "recipe.json"
+DONE = "recipe.json"  # written last
 _EPOCHS = "epochs"  # the folder that keeps the state of trainings until the recipe is done
 
 
@@ -114,11 +114,10 @@ def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
         Its entry in results.json.
     """
     folder = climb.folder(recipe)
-    # An early version kept no answers to the validation photos, which the choice needs: done again.
-    if (folder / _DONE).is_file() and (folder / VALID).is_file():
+    if is_done(folder):
         climb.progress.note(f"{recipe.name}: done before")
         forget_epochs(folder)
-        return read_json(folder / _DONE)  # type: ignore[no-any-return]
+        return read_json(folder / DONE)  # type: ignore[no-any-return]
     start_peak()
     HALVINGS.told()  # what was halved before is not of this step
     if recipe.needs_keras:
@@ -143,12 +142,18 @@ def climb_step(recipe: Recipe, climb: Climb) -> dict[str, Any]:
     entry |= _about_batches(fitted, climb.progress)
     _write(folder, climb, fitted, evaluation)
     write_model(folder, trained, climb, entry)
-    write_json(folder / _DONE, entry)
+    write_json(folder / DONE, entry)
     forget_epochs(folder)
     climb.progress.note(_told(entry))
     del fitted, trained
     forget_networks()
     return entry
+
+
+def is_done(folder: Path) -> bool:
+    """Whether a recipe has left all its files in its folder."""
+    # An early version kept no answers to the validation photos, which the choice needs: done again.
+    return (folder / DONE).is_file() and (folder / VALID).is_file()
 
 
 def train_recipe(recipe: Recipe, climb: Climb) -> Trained:
@@ -164,7 +169,7 @@ def train_recipe(recipe: Recipe, climb: Climb) -> Trained:
     return Trained(replace(fitted, train=train, valid=valid), temperature, network, strangers)
 
 
-def write_model(folder: Path, trained: Trained, climb: Climb, entry: dict[str, Any]) -> None:
+def write_model(folder: Path, trained: Trained, climb: Climb, entry: Mapping[str, Any]) -> None:
     """Write the Keras network, where there is one, and last the model file.
 
     Args:

@@ -14,15 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from tellapart.answer_tables import TEST, VALID, AnswerTable, joined, read_answers, write_answers
-from tellapart.climb import (
-    Climb,
-    climb_step,
-    forget_epochs,
-    forget_networks,
-    train_recipe,
-    write_confusion,
-    write_model,
-)
+from tellapart.climb import Climb, climb_step, forget_epochs, write_confusion
 from tellapart.evaluation.calibration import calibration_in_rounds
 from tellapart.evaluation.comparison import percent
 from tellapart.evaluation.conformal import conformal
@@ -34,7 +26,9 @@ from tellapart.evaluation.strangers import false_alarms_in_rounds
 from tellapart.files import write_bytes
 from tellapart.models.recipes import Recipe
 from tellapart.photos.folds import Folds
+from tellapart.progress import Silent
 from tellapart.results import marks_of, put_together
+from tellapart.training_tasks import MODEL, Trainings, Wanted, sharing, train_last
 
 # What a round leaves for the report beside its answers; the first round's stand for all.
 _SHOWN: Final = ("history.csv", "trials.csv", "importance.csv")
@@ -45,23 +39,35 @@ _TOUCHED: Final = (
 )
 
 
-def climb_in_folds(recipes: Sequence[Recipe], climb: Climb, folds: Folds) -> tuple[dict[str, Any], Path]:
+def climb_in_folds(
+    recipes: Sequence[Recipe], climb: Climb, folds: Folds, trainings: Trainings | None = None
+) -> tuple[dict[str, Any], Path]:
     """Climb every step in every fold.
 
     Args:
         recipes: The steps.
         climb: Of the whole run.
         folds: They take turns.
+        trainings: Makes the trainings side by side; None for one after the other.
 
     Returns:
         What results.json holds, and the model file of the chosen recipe.
+
+    Raises:
+        TrainingError: Some trainings that were made side by side failed.
     """
-    climbed = [climb_folds(recipe, climb, folds) for recipe in recipes]
+    if trainings:
+        trainings.make_rounds(recipes, climb, folds)
+    # What was made side by side was told when it was made.
+    reading = replace(climb, progress=Silent()) if trainings else climb
+    climbed = [climb_folds(recipe, reading, folds) for recipe in recipes]
     results = put_together(climb, recipes, [entry for entry, _ in climbed])
     results |= _of_folds(climb, folds, results, [rounds for _, rounds in climbed])
     name = results["best"]["recipe"]
     chosen, entry = next(pair for pair in zip(recipes, results["recipes"], strict=True) if pair[0].name == name)
-    return results, hand_over(chosen, climb, folds, entry)
+    if trainings:
+        results["environment"]["cores"] = 1  # each training had one; it stands there as sums depend on it
+    return results, hand_over(Wanted(chosen, None, entry), climb, folds, trainings)
 
 
 def climb_folds(recipe: Recipe, climb: Climb, folds: Folds) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -78,7 +84,7 @@ def climb_folds(recipe: Recipe, climb: Climb, folds: Folds) -> tuple[dict[str, A
     entries = []
     for number in range(1, len(folds) + 1):
         climb.progress.note(f"{recipe.name}, round {number} of {len(folds)}")
-        entries.append(climb_step(recipe, _sharing(climb, folds, number)))
+        entries.append(climb_step(recipe, sharing(climb, folds, number)))
     entry = _pooled(recipe, climb, entries)
     test = entry["test"]
     climb.progress.note(
@@ -89,26 +95,27 @@ def climb_folds(recipe: Recipe, climb: Climb, folds: Folds) -> tuple[dict[str, A
     return entry, entries
 
 
-def hand_over(recipe: Recipe, climb: Climb, folds: Folds, entry: dict[str, Any]) -> Path:
+def hand_over(last: Wanted, climb: Climb, folds: Folds, trainings: Trainings | None = None) -> Path:
     """Train the chosen recipe once more, on all photos but those of the fold that validates it.
 
     Args:
-        recipe: The chosen one.
+        last: The chosen recipe, with its scores.
         climb: Of the whole run.
         folds: The last one validates.
-        entry: The recipe's entry in results.json; its scores go into the model file.
+        trainings: Makes it; None for this process.
 
     Returns:
         The model file.
     """
-    last = _sharing(climb, folds)
-    file = last.folder(recipe) / "model.onnx"
-    if not file.is_file():
-        climb.progress.note(f"{recipe.name}: one more training, for the model that is handed over")
-        write_model(last.folder(recipe), train_recipe(recipe, last), last, entry)
-        forget_networks()
-    forget_epochs(last.folder(recipe))
-    return file
+    shared, folder = sharing(climb, folds), last.folder(climb, folds)
+    if not last.is_done(climb, folds):
+        climb.progress.note(f"{last.recipe.name}: one more training, for the model that is handed over")
+        if trainings:
+            trainings.make([last], climb, folds)
+        else:
+            train_last(last, shared)
+    forget_epochs(folder)
+    return folder / MODEL
 
 
 def _of_folds(
@@ -132,17 +139,6 @@ def _of_folds(
         "best": {**best, "why": best["why"].replace(UNTOUCHED, _TOUCHED)},
         "procedure": _procedure(climb, folds, rounds),
     }
-
-
-def _sharing(climb: Climb, folds: Folds, number: int | None = None) -> Climb:
-    """What the steps of one round share, or without a number the last training; they divide the search's time."""
-    return replace(
-        climb,
-        split=folds.round(number) if number else folds.whole(),
-        run=climb.run / "folds" / (str(number) if number else "final"),
-        options=replace(climb.options, search_time=climb.options.search_time / (len(folds) + 1)),
-        rounds=len(folds),
-    )
 
 
 def _pooled(recipe: Recipe, climb: Climb, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -217,7 +213,7 @@ def _procedure(climb: Climb, folds: Folds, rounds: Sequence[Sequence[dict[str, A
     """The score of ladder and choice together, nested: each round chooses for itself."""
     chosen, tested = [], []
     for number, entries in enumerate(zip(*rounds, strict=True), start=1):
-        shared = _sharing(climb, folds, number)
+        shared = sharing(climb, folds, number)
         name = choose(entries, *marks_of(shared, VALID, entries))["recipe"]
         chosen.append(name)
         tested.append(read_answers(shared.run / "recipes" / name / TEST, climb.photos.classes))

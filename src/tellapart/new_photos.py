@@ -28,6 +28,8 @@ from tellapart.photos.duplicates import find_duplicates
 from tellapart.photos.scan import Photo, scan
 from tellapart.photos.split import by_content, groups_of
 from tellapart.progress import Progress, Silent, track
+from tellapart.scale.asking import answered
+from tellapart.scale.tasks import Engine
 from tellapart.words import counted
 
 
@@ -39,12 +41,39 @@ class Told:
     strangers: np.ndarray | None
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A model that is asked about photos of a folder, by an engine or, without one, in this process."""
+
+    model: Model
+    root: Path
+    engine: Engine | None
+    progress: Progress
+
+    def about(self, photos: Sequence[Photo]) -> Told:
+        """What it says of some photos."""
+        paths = [self.root / photo.path for photo in photos]
+        answers = answered(self.model, paths, self.engine) if self.engine else self.model.answers(paths)
+        rows, strangers = [], []
+        for answer in track(answers, "Asking the model", len(photos), self.progress) if photos else ():
+            if answer.probabilities is None:
+                raise PhotosError(
+                    f"{answer.path} could be read before and cannot now: {answer.error}. Next: try again."
+                )
+            rows.append(answer.probabilities)
+            strangers.append(answer.stranger)
+        shares = np.stack(rows) if rows else np.empty((0, len(self.model.classes)), np.float32)
+        known = [stranger for stranger in strangers if stranger is not None]
+        return Told(shares, np.array(known) if known and len(known) == len(rows) else None)
+
+
 def evaluate(
     model: str | PathLike[str] | Model,
     photos: str | PathLike[str],
     *,
     out: str | PathLike[str] | None = None,
     run: str | PathLike[str] | None = None,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> FieldTest:
     """Try a model on labelled photos that it has not seen.
@@ -56,10 +85,13 @@ def evaluate(
         photos: As for `fit`; one class is enough.
         out: A folder for evaluation.json, predictions.csv, confusion.csv, figures and a page.
         run: The run folder of the model, where its file is of an early version and lies elsewhere.
+        engine: Answers the photos, as `scale.tasks.open_engine` gives it; None for this process. The answers are
+            the same.
         progress: Where to tell how far it is; silent without.
 
     Raises:
         UserError: Something that the user can mend; the message says how.
+        ShardError: An engine could not answer some photos.
     """
     progress, source, place = progress or Silent(), Path(photos), Path(out) if out is not None else None
     if place is not None:
@@ -71,8 +103,8 @@ def evaluate(
     _check_names(source, matched, loaded)
     picked = pick(matched.photos, seen)
     _check_left(source, picked)
-    told = _ask(loaded, found.root, picked.photos, progress)
-    others = _ask(loaded, found.root, matched.others, progress)
+    asked = Asked(loaded, found.root, engine, progress)
+    told, others = asked.about(picked.photos), asked.about(matched.others)
     labels = label_numbers(picked.photos, loaded.classes)
     answered, groups = (labels, told.probabilities), picked.groups
     score = test_score(labels, told.probabilities, groups)
@@ -156,19 +188,6 @@ def _check_left(source: Path, picked: Picked) -> None:
             "of, or from copies of them: nothing is left to evaluate it on. Accepted: photos that it has not seen. "
             "Next: other photos."
         )
-
-
-def _ask(model: Model, root: Path, photos: Sequence[Photo], progress: Progress) -> Told:
-    answers = model.answers(root / photo.path for photo in photos)
-    rows, strangers = [], []
-    for answer in track(answers, "Asking the model", len(photos), progress) if photos else ():
-        if answer.probabilities is None:
-            raise PhotosError(f"{answer.path} could be read before and cannot now: {answer.error}. Next: try again.")
-        rows.append(answer.probabilities)
-        strangers.append(answer.stranger)
-    shares = np.stack(rows) if rows else np.empty((0, len(model.classes)), np.float32)
-    known = [stranger for stranger in strangers if stranger is not None]
-    return Told(shares, np.array(known) if known and len(known) == len(rows) else None)
 
 
 def _promise(model: Model, score: Any) -> Promise | None:

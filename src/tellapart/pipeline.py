@@ -47,6 +47,7 @@ from tellapart.run import Run, check_free, claim, keep_apart, settings_of
 from tellapart.settings import settled
 from tellapart.temporaries import sweep
 from tellapart.tracking.trackers import trackers
+from tellapart.training_tasks import trainings_on
 from tellapart.weights.offline import forbid_network, offline
 
 _EXAMPLE_SIZE = 160
@@ -70,6 +71,8 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     fast: bool = False,
     corrections: str | PathLike[str] | None = None,
     track: str | None = None,
+    on: str | None = None,
+    workers: int | None = None,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Run:
@@ -100,6 +103,9 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
             proposes; the photos themselves are not touched.
         track: Log to `tensorboard`, `mlflow`, or both with a comma: into `tracking/` of the run folder, or
             to the server of MLFLOW_TRACKING_URI.
+        on: With `folds`: train side by side, each on one core, by the processes of this machine (`local`) or a Ray
+            cluster (`ray`, `ray://HOST:PORT`). None trains one after the other, on all cores.
+        workers: Trainings at once; None for one a core.
         resume: Go on with the run that `out` holds.
         progress: Where to tell how far it is; silent without.
 
@@ -111,7 +117,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
         forbid_network()
     progress, source, run = progress or Silent(), Path(photos), Path(out)
     chosen = recipes_named(recipes)
-    tracking = trackers(track, run, progress)
+    tracking, trainings = trackers(track, run, progress), trainings_on(on, workers, folds)
     options = Options(seed, image_size, epochs, None, None, search_time, trials, fast)
     check_settings(options, test_share, folds, budget)
     keep_apart(source, run)
@@ -144,7 +150,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
         given = settings | {"fast": fast, "recipes": wanted, "budget": budget, "search_time": search_time}
         given |= {"trials": trials, "corrections": _absolute(corrections), "track": track}
         with tracking.begin({**given, "backbone": same["backbone"]}):
-            results, model = climb_in_folds(chosen, climb, turns) if turns else climb_once(chosen, climb)
+            results, model = climb_in_folds(chosen, climb, turns, trainings) if turns else climb_once(chosen, climb)
         fits = climb.schedule.fitting(after_training(climb.cache)) if climb.schedule else _always
         spent = {"more": timed(lambda: results.update(about_more_photos(climb)))} if fits("more") else {}
         results["settings"] = settled(source, file, backbones, given)

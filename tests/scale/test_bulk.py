@@ -1,14 +1,13 @@
 """Bulk jobs: each photo in one row, whatever is killed, and the same bytes on every engine."""
 
 import signal
-from collections.abc import Iterable, Iterator
-from contextlib import chdir, contextmanager, nullcontext
 from pathlib import Path
 
 import bulk_job
 import pytest
 from bulk_job import N_PHOTOS, N_SHARDS, SHARD, contents, ended, shards_of, started, wait_for
 from needed import needs_parquet, needs_ray
+from worked import Here
 
 from photo_maker import noise, save
 from served_model import served_content
@@ -18,41 +17,8 @@ from tellapart.scale import bulk
 from tellapart.scale.bulk import How, Network, embed_in_bulk, predict_in_bulk
 from tellapart.scale.long_listing import Listing
 from tellapart.scale.shards import MANIFEST
-from tellapart.scale.tasks import Function, Outcome, Task
 
 pytestmark = needs_parquet
-
-
-class Here:
-    """An engine without processes; some tasks fail, and something may happen after the first."""
-
-    def __init__(self, *failing: str) -> None:
-        self.failing = failing
-        self.folder: Path | None = None  # where its workers were started
-        self.unshared: Path | None = None  # a folder that they do not see
-        self.ran: list[str] = []
-
-    def run(self, function: Function, tasks: Iterable[Task], shared: bytes = b"") -> Iterator[tuple[Task, Outcome]]:
-        for task in tasks:
-            self.ran.append(task.name)
-            if task.name in self.failing:
-                yield task, Outcome(None, "its worker ended")
-                continue
-            with self.elsewhere():
-                outcome = Outcome(function(task, lambda: shared))
-            yield task, outcome
-
-    @contextmanager
-    def elsewhere(self) -> Iterator[None]:
-        """Where a worker is."""
-        if self.unshared:
-            self.unshared.rename(self.unshared.with_suffix(".away"))
-        try:
-            with chdir(self.folder) if self.folder else nullcontext():
-                yield
-        finally:
-            if self.unshared:
-                self.unshared.with_suffix(".away").rename(self.unshared)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import on_ray_script
 import pytest
 from needed import needs_ray
+from ray_cluster import cluster
 from worked import troubled
 
 from tellapart.errors import OfflineError, OptionError, ShardError
@@ -126,3 +127,65 @@ def test_no_cluster_on_a_network_where_that_is_forbidden(monkeypatch: pytest.Mon
     monkeypatch.setenv("TELLAPART_OFFLINE", "1")
     with pytest.raises(OfflineError, match="Next: without --offline, or --on ray"):
         RayEngine("ray://head:10001")
+
+
+class Scheduler(FakeRay):
+    """Runs what it is given at once, and keeps what was asked for."""
+
+    def __init__(self, **resources: float) -> None:
+        super().__init__()
+        self.resources = resources
+        self.asked: list[tuple[str, float]] = []
+
+    def cluster_resources(self) -> dict[str, float]:
+        return self.resources
+
+    def put(self, content: bytes) -> bytes:
+        return content
+
+    def remote(self, **_: object) -> object:
+        return lambda _: self._function()
+
+    def _function(self, num_gpus: float = 0) -> object:
+        def remote(function: object, task: Task, held: object) -> str:  # noqa: ARG001
+            self.asked.append((task.name, num_gpus))
+            return task.name
+
+        return SimpleNamespace(remote=remote, options=lambda *, num_gpus: self._function(num_gpus))
+
+    def wait(self, flying: list[str], num_returns: int) -> tuple[list[str], list[str]]:
+        return flying[:num_returns], flying[num_returns:]
+
+    def get(self, reference: object) -> str:
+        return str(reference)
+
+
+@pytest.mark.parametrize(("gpus", "asked"), [(0.0, 0), (2.0, 1)])
+def test_a_gpu_is_asked_for_where_a_cluster_has_some(monkeypatch: pytest.MonkeyPatch, gpus: float, asked: int) -> None:
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_USAGE_STATS_ENABLED", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"):
+        monkeypatch.setenv(name, "token")
+    ray = Scheduler(CPU=1.0, GPU=gpus)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    tasks = [Task("network", {}, gpu=True), Task("other", {})]
+    assert len(list(RayEngine().run(troubled, tasks))) == 2
+    assert ray.asked == [("network", asked), ("other", 0)]
+
+
+_PLACED = """
+import sys
+from worked import visible
+from tellapart.scale.on_ray import RayEngine
+from tellapart.scale.tasks import Task
+tasks = [Task("network", {}, gpu=True), Task("other", {})]
+for task, outcome in RayEngine(sys.argv[1]).run(visible, tasks):
+    print(task.name, outcome.made.content.decode() or "none", outcome.error)
+"""
+
+
+@pytest.mark.slow
+@needs_ray
+def test_ray_places_what_asks_for_a_gpu_on_one(tmp_path: Path) -> None:
+    with cluster(tmp_path, gpus=1) as (address, inside):
+        command, environment = [sys.executable, "-c", _PLACED, address], {**os.environ, **inside}
+        told = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+    assert sorted(line.split() for line in told.splitlines()) == [["network", "0"], ["other", "none"]]

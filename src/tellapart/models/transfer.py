@@ -116,6 +116,12 @@ class _Views:
     found_done: float
 
 
+def share_views(task: Task) -> None:
+    """Compute and keep the activations that all rounds of a run take turns with, where they are not kept yet."""
+    pretrained = pretrained_for(task)
+    _views(task, pretrained, cut(pretrained, task.cache), task.train, VIEWS)
+
+
 def _views(task: Task, pretrained: Pretrained, halves: Cut, photos: Sequence[Photo], n_views: int) -> _Views:
     """The activations of some photos; where rounds take turns with all photos, those of all are kept at once."""
     together = task.together or photos

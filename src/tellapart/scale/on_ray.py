@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, Final
 
 from tellapart.errors import MissingExtraError, OfflineError, OptionError, ShardError
-from tellapart.going_on import know_resumable
+from tellapart.going_on import know_resumable, same_command
 from tellapart.machine import limit_cores, usable_cores
 from tellapart.scale.tasks import AHEAD, TRIES, Function, Made, Outcome, Shared, Task, told_of
 from tellapart.version import VERSION
@@ -54,12 +54,14 @@ class RayEngine:
                 # In a list it is not fetched before a worker asks for it, which it does once.
                 held = [ray.put(shared)]
                 worked = ray.remote(num_cpus=1, max_retries=TRIES)(_worked)
-                room = self._room()
+                room, gpus = self._room(), self._count("GPU")
             flying: dict[Any, Task] = {}
             while True:
                 new = list(islice(waiting_tasks, room - len(flying)))
                 with self._answering():
-                    flying |= {worked.remote(function, task, held): task for task in new}
+                    for task in new:
+                        asked = worked.options(num_gpus=1) if task.gpu and gpus >= 1 else worked
+                        flying[asked.remote(function, task, held)] = task
                     done, _ = ray.wait(list(flying), num_returns=1) if flying else ([], [])
                 if not flying:
                     return
@@ -70,7 +72,11 @@ class RayEngine:
         """How many tasks may be in flight; a cluster that runs may have more cores than are asked for."""
         if self._address is not None and self._workers:
             return self._workers
-        return AHEAD * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        return AHEAD * max(1, int(self._count("CPU")))
+
+    def _count(self, what: str) -> float:
+        """How much of a resource the cluster has."""
+        return float(self._ray.cluster_resources().get(what, 0))
 
     def _outcome(self, reference: Any) -> Outcome:
         with self._answering():
@@ -94,7 +100,7 @@ class RayEngine:
             where = f"at {self._address}" if self._address else "of this command"
             raise ShardError(
                 f"The Ray cluster {where} answers no more ({told_of(problem)}). What is done is kept. "
-                "Next: see that it runs, then the same command again"
+                f"Next: see that it runs, then {same_command()}"
             ) from problem
 
     @contextmanager

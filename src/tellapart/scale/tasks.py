@@ -29,10 +29,12 @@ class Task:
     Attributes:
         name: Of the result file; unlike all others of the plan.
         inputs: What the function needs, as JSON holds it.
+        gpu: Whether it runs on a GPU where a cluster has some.
     """
 
     name: str
     inputs: Mapping[str, Any]
+    gpu: bool = False
 
     @cached_property
     def fingerprint(self) -> str:
