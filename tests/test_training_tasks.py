@@ -101,6 +101,24 @@ def test_what_is_sent_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     )
 
 
+@pytest.mark.slow
+def test_what_fine_tuning_keeps_is_computed_beforehand(tmp_path: Path) -> None:
+    climb, folds = set_up(tmp_path, "run")
+    found: list[list[Path]] = []
+
+    def kept() -> list[Path]:
+        return sorted((climb.cache / "activations").glob("*.npy"))
+
+    class Looking(Here):
+        def run(self, function: Function, tasks: Iterable[Task], shared: bytes = b"") -> Iterator[tuple[Task, Outcome]]:
+            found.append(kept())
+            return super().run(function, tasks, shared)
+
+    climb_all(climb, folds, "finetuned", Trainings(Looking()))
+    assert len(found[0]) == 1
+    assert kept() == found[0]
+
+
 def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: Path) -> Path:
         raise StorageError("read-only")
