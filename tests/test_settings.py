@@ -57,6 +57,6 @@ def test_a_preset_is_a_folder_and_has_a_digest(tmp_path: Path) -> None:
 def test_every_argument_of_fit_that_shapes_a_run_is_written_down() -> None:
     """A new one is one line in `fit`; without it `tellapart reproduce` would make another run."""
     source = inspect.getsource(fit)
-    taken_apart = {"photos", "out", "backbone", "weights", "resume", "progress"}
+    taken_apart = {"photos", "out", "backbone", "weights", "workers", "resume", "progress"}
     for name in set(inspect.signature(fit).parameters) - taken_apart:
         assert f'"{name}": ' in source, name

@@ -17,7 +17,9 @@ from as_user import Notes, run
 from folds_job import N_FOLDS, climb_all, finished, predictions, set_up, started
 from tellapart import training_tasks
 from tellapart.errors import MissingExtraError, OptionError, StorageError, TrainingError
-from tellapart.files import read_json
+from tellapart.files import read_json, write_json
+from tellapart.reproduction import arguments_of
+from tellapart.run import Run
 from tellapart.scale.local import LocalEngine
 from tellapart.scale.tasks import Function, Outcome, Task
 from tellapart.training_tasks import Trainings, trainings_on
@@ -101,6 +103,24 @@ def test_what_is_sent_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     )
 
 
+@pytest.mark.slow
+def test_what_fine_tuning_keeps_is_computed_beforehand(tmp_path: Path) -> None:
+    climb, folds = set_up(tmp_path, "run")
+    found: list[list[Path]] = []
+
+    def kept() -> list[Path]:
+        return sorted((climb.cache / "activations").glob("*.npy"))
+
+    class Looking(Here):
+        def run(self, function: Function, tasks: Iterable[Task], shared: bytes = b"") -> Iterator[tuple[Task, Outcome]]:
+            found.append(kept())
+            return super().run(function, tasks, shared)
+
+    climb_all(climb, folds, "finetuned", Trainings(Looking()))
+    assert len(found[0]) == 1
+    assert kept() == found[0]
+
+
 def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: Path) -> Path:
         raise StorageError("read-only")
@@ -150,7 +170,10 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "Round 3: linear: test accuracy" in err
     results = read_json(tmp_path / "run" / "results.json")
     assert results["environment"]["cores"] == 1
-    assert "on" not in results["settings"]
+    assert results["settings"]["on"] == "local"
+    results["settings"]["on"] = "ray://gone:10001"
+    write_json(tmp_path / "run" / "results.json", results)
+    assert arguments_of(Run(tmp_path / "run"))["on"] == "local"
     assert (tmp_path / "run" / "report.html").is_file()
     status, _, err = run(capsys, "fit", tmp_path / "photos", "--out", tmp_path / "other", "--on", "local")
     assert status == 2

@@ -1,5 +1,7 @@
 """`tellapart evaluate`: a model on labelled photos that it has not seen."""
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -49,7 +51,8 @@ def evaluate(  # noqa: PLR0913, PLR0917  one parameter a flag
     if on is None and workers is not None:
         raise OptionError(f"--workers {workers} without --on. Next: --on local --workers {workers}")
     engine = open_engine(on, workers=workers) if on else None
-    tested = try_on(model, photos, out=out, run=run, engine=engine, progress=Terminal())
+    with redirect_stdout(sys.stderr):  # standard output is for results; Ray tells there of workers that died
+        tested = try_on(model, photos, out=out, run=run, engine=engine, progress=Terminal())
     if as_json:
         echo_json(tested.as_json())
         return

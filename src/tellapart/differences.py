@@ -7,8 +7,9 @@ from typing import Any, Final
 from tellapart.files import read_csv
 from tellapart.run import Run
 
-# Where a run has them says nothing of what was done; the digests in `weights_of` say which weights it used.
-_PLACES: Final = {"photos", "photos_absolute", "weights", "weights_files", "corrections", "track", "version"}
+# Where a run has them says nothing of what was done; the digests in `weights_of` say which weights it used, and the
+# environment how many cores a training had.
+_PLACES: Final = {"photos", "photos_absolute", "weights", "weights_files", "corrections", "track", "on", "version"}
 
 
 @dataclass(frozen=True)

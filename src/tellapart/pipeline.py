@@ -111,6 +111,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
 
     Raises:
         UserError: Something that the user can mend; the message says how.
+        TrainingError: A training failed; with `on` the others are kept.
     """
     start = time.perf_counter()
     if offline():
@@ -148,7 +149,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
         _tell(climb, audited, turns, chosen)
 
         given = settings | {"fast": fast, "recipes": wanted, "budget": budget, "search_time": search_time}
-        given |= {"trials": trials, "corrections": _absolute(corrections), "track": track}
+        given |= {"trials": trials, "corrections": _absolute(corrections), "track": track, "on": on}
         with tracking.begin({**given, "backbone": same["backbone"]}):
             results, model = climb_in_folds(chosen, climb, turns, trainings) if turns else climb_once(chosen, climb)
         fits = climb.schedule.fitting(after_training(climb.cache)) if climb.schedule else _always

@@ -24,6 +24,7 @@ from tellapart.pipeline import fit
 from tellapart.progress import Progress
 from tellapart.run import Run, check_free
 from tellapart.run_rows import source_of
+from tellapart.scale.tasks import LOCAL
 
 REPORT: Final = "reproduction.json"
 SAME: Final = "the same, to the byte"
@@ -151,12 +152,15 @@ def arguments_of(run: Run) -> dict[str, Any]:
         "resume",
         "progress",
         "track",  # no tracker shapes a run
+        "workers",  # nor does their number
         "budget",  # what it cut is not cut at the same epoch twice
     }
     arguments = {name: value for name, value in settings.items() if name in known}
     # Before there was a limit for the whole run, `budget` was the time of the search.
     if "search_time" not in settings and settings.get("budget") is not None:
         arguments["search_time"] = settings["budget"]
+    if arguments.get("on"):
+        arguments["on"] = LOCAL  # the files are the same on every engine, and a cluster may be gone
     left_out = set(run.results.get("forecast", {}).get("left_out", []))
     if left_out:
         arguments["recipes"] = ",".join(name for name in settings["recipes"].split(",") if name not in left_out)

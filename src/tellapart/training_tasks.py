@@ -7,8 +7,9 @@ What is done stands there as it does without an engine, so that a run goes on ei
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -142,7 +143,8 @@ class Trainings:
                     told = {"recipe": told_of_recipe(one.recipe), "round": one.number, "scores": scores}
                     yield Task(one.name, {**told, "parcel": parcel}, one.recipe.needs_keras)
 
-        with climb.progress.bar("Trainings", len(missing)) as bar:
+        # Standard output is for results; Ray tells there of workers that died.
+        with redirect_stdout(sys.stderr), climb.progress.bar("Trainings", len(missing)) as bar:
             for task, outcome in self.engine.run(train_task, tasks(), shared):
                 if outcome.made is None:
                     failed.append(f"{task.name}: {outcome.error}")

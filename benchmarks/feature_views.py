@@ -1,0 +1,120 @@
+"""What it would bring to learn from features of mirrored and cropped photos too, or from those of two layers.
+
+    python benchmarks/feature_views.py [--photos PHOTOS] [--weights WEIGHTS] [--size 224] [--pairs 15]
+
+The linear head learns from the features of each photo as it is; beside it from those of the photo mirrored too; from
+those and of two crops (opposite corners, 7/8 of each side); and from the last maps' means beside the means of the last
+maps of twice their side. All are asked about photos as they are, on the same folds. What a further view costs is what
+the photo itself does: its way through the backbone.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnx
+from fast_accuracy import folds
+from paired import inputs, keep, parser
+
+from tellapart.models.backbone_file import POOLED, backbone_onnx
+from tellapart.models.backbones import find_backbone
+from tellapart.models.features import Source, source_of
+from tellapart.models.forward import Forward
+from tellapart.models.linear import fit_linear_head
+from tellapart.photos.batches import label_numbers, pixels_of
+from tellapart.photos.pixels import PixelSpec
+from tellapart.photos.scan import Photos, scan
+
+LOWER = "lower"
+AS_IT_IS, MIRRORED, CROPPED, LAYERS = "as it is", "and mirrored", "and mirrored and cropped", "of two layers"
+
+
+def with_lower(content: bytes) -> bytes:
+    """A backbone with a further output: the means of the last maps of twice the side of those that it ends in."""
+    model = onnx.shape_inference.infer_shapes(onnx.load_from_string(content))
+    sides = {
+        value.name: value.type.tensor_type.shape.dim[2].dim_value
+        for value in model.graph.value_info
+        if len(value.type.tensor_type.shape.dim) == 4 and value.type.tensor_type.shape.dim[2].dim_value > 1
+    }
+    ordered = [name for node in model.graph.node for name in node.output if name in sides]
+    last = sides[ordered[-1]]
+    chosen = [name for name in ordered if sides[name] == 2 * last][-1]
+    model.graph.node.extend(
+        [
+            onnx.helper.make_node("GlobalAveragePool", [chosen], ["lower_maps"]),
+            onnx.helper.make_node("Flatten", ["lower_maps"], [LOWER]),
+        ]
+    )
+    model.graph.output.append(onnx.helper.make_tensor_value_info(LOWER, onnx.TensorProto.FLOAT, ["photos", None]))
+    return bytes(model.SerializeToString())
+
+
+def views_of(photos: Photos, source: Source) -> Iterator[np.ndarray]:
+    """Of each photo: as it is, mirrored, two crops; (4, size, size, 3)."""
+    size = source.spec.size
+    larger = PixelSpec(round(size * 8 / 7), scaling=source.spec.scaling)
+    both = (pixels_of(photos.root, photos.items, spec) for spec in (source.spec, larger))
+    for plain, large in zip(*both, strict=True):
+        yield np.stack([plain, plain[:, ::-1], large[:size, :size], large[-size:, -size:]])
+
+
+def features_of(photos: Photos, given: argparse.Namespace, cache: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Pooled features of each view, (photos, views, channels), and those of the lower layer, (photos, channels)."""
+    source = source_of(find_backbone("mobilenet_v2"), given.size, given.weights)
+    forward = Forward(with_lower(backbone_onnx(source.backbone, given.size, source.path, cache)))
+    found = [forward.named_outputs(views, [POOLED, LOWER]) for views in views_of(photos, source)]
+    return np.stack([one[POOLED] for one in found]), np.stack([one[LOWER][0] for one in found])
+
+
+def told(features: np.ndarray, labels: np.ndarray, learned: np.ndarray, asked: np.ndarray) -> tuple[float, float]:
+    """Accuracy and log loss of a head that learned from all views, asked about the first, (photos, views, channels)."""
+    n_views = features.shape[1]
+    some = features[learned].reshape(-1, features.shape[2])
+    head = fit_linear_head(some, labels[learned].repeat(n_views), np.arange(len(learned)).repeat(n_views))
+    shares = head.probabilities(features[asked, 0])
+    own = shares[np.arange(len(asked)), labels[asked]]
+    return float((shares.argmax(axis=1) == labels[asked]).mean()), float(-np.log(np.maximum(own, 1e-7)).mean())
+
+
+def main() -> None:
+    """Measure, and keep the figures."""
+    taken = parser(__doc__, pairs=15)
+    taken.add_argument("--size", type=int, default=224)
+    given = taken.parse_args()
+    with inputs(given), TemporaryDirectory(prefix="tellapart-bench-") as place:
+        photos = scan(given.photos)
+        views, lower = features_of(photos, given, Path(place))
+        labels = label_numbers(photos.items, photos.classes)
+        both = np.concatenate([views[:, 0], lower], axis=1)[:, np.newaxis]
+        ways = {AS_IT_IS: views[:, :1], MIRRORED: views[:, :2], CROPPED: views, LAYERS: both}
+        scores = {
+            way: np.array([told(features, labels, *fold) for fold in folds(photos, given.pairs)])
+            for way, features in ways.items()
+        }
+        name = given.photos.name
+    reached: dict[str, Any] = {way: compared(score, scores[AS_IT_IS]) for way, score in scores.items()}
+    n_folds = len(scores[AS_IT_IS])
+    keep(
+        f"feature_views_{name}",
+        f"A linear head on MobileNetV2 at {given.size} px learning from more than each photo; {name}, {n_folds} folds.",
+        {"reached": reached, "folds": {way: score.round(4).tolist() for way, score in scores.items()}},
+    )
+
+
+def compared(score: np.ndarray, plain: np.ndarray) -> dict[str, str]:
+    """Means, and what they are more than those of photos as they are, with an interval over the folds."""
+    parts = {}
+    for number, (what, unit) in enumerate((("accuracy, points", 100), ("log loss", 1))):
+        more = unit * (score - plain)[:, number]
+        margin = 2.14 * more.std(ddof=1) / np.sqrt(len(more))  # Student's t for 15 folds
+        mean = unit * score[:, number].mean()
+        parts[what] = f"{mean:.2f} ({more.mean():+.2f}, {more.mean() - margin:+.2f} to {more.mean() + margin:+.2f})"
+    return parts
+
+
+if __name__ == "__main__":
+    main()
