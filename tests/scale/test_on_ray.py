@@ -84,6 +84,7 @@ class FakeRay:
     ("address", "ray", "told"),
     [
         (None, FakeRay(problem=RuntimeError("no\nroom")), r"Ray does not start here \(RuntimeError: no room\)"),
+        (None, FakeRay(problem=Exception("timed out")), r"Ray does not start here \(Exception: timed out\)"),
         ("ray://h:1", FakeRay(problem=ConnectionError("late")), r"No Ray cluster answers at ray://h:1 \(Conn"),
         ("ray://h:1", FakeRay("0.0.9"), r"The workers at ray://h:1 have Tellapart 0\.0\.9\. Accepted: 0"),
         ("ray://h:1", FakeRay(), "The workers at ray://h:1 have Tellapart none"),

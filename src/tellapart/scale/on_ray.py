@@ -118,7 +118,7 @@ class RayEngine:
                 warnings.simplefilter("ignore", UserWarning)
                 # Without "local" it joins any cluster that it finds here or in RAY_ADDRESS.
                 ray.init(self._address or "local", **quiet)
-        except (ConnectionError, RuntimeError, ValueError) as problem:
+        except Exception as problem:  # Ray has no class of its own for it
             raise self._no_cluster(problem) from problem
         try:
             if self._address is not None:
