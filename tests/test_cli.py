@@ -15,8 +15,6 @@ from PIL import Image
 
 from as_user import run
 from ladder_set import draw_shapes
-from tellapart import cli
-from tellapart.errors import OptionError
 
 
 @pytest.fixture(scope="session")
@@ -393,17 +391,6 @@ def test_unknown_words_are_told_with_status_2(capsys: pytest.CaptureFixture[str]
     status, _, err = run(capsys, "fit")
     assert status == 2
     assert "--help" in err
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("5m", 300), ("1.5h", 5400), ("7", 7), (" 2 M ", 120)])
-def test_durations(text: str, seconds: float) -> None:
-    assert cli.read_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "soon", "-5m", "5 days"])
-def test_odd_durations_are_refused(text: str) -> None:
-    with pytest.raises(OptionError, match="90s, 5m, 1h"):
-        cli.read_duration(text)
 
 
 def test_pictures_of_the_fixture_open(photos: Path) -> None:

@@ -3,6 +3,7 @@ import math
 import pytest
 
 from tellapart import words
+from tellapart.errors import OptionError
 
 
 def plain(text: str) -> str:
@@ -60,3 +61,14 @@ def test_nouns_follow_their_count() -> None:
 
 def test_a_per_cent_sign_stays_with_its_number() -> None:
     assert words.tied("94.4 % of 10 %") == "94.4\xa0% of 10\xa0%"
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("5m", 300), ("1.5h", 5400), ("7", 7), (" 2 M ", 120)])
+def test_durations_are_read(text: str, seconds: float) -> None:
+    assert words.read_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-5m", "5 days"])
+def test_odd_durations_are_refused(text: str) -> None:
+    with pytest.raises(OptionError, match="90s, 5m, 1h"):
+        words.read_duration(text)

@@ -1,11 +1,10 @@
 """The command line: parse, call one public function, print. Nothing heavy is imported before it is needed."""
 
 import os
-import re
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
@@ -26,8 +25,7 @@ from tellapart.going_on import know_resumable
 from tellapart.printing import echo, echo_json
 from tellapart.stopping import INTERRUPTED, forget_interrupts, heed_interrupts, told_stopped
 from tellapart.weights.offline import forbid_network, offline
-
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "": 1}
+from tellapart.words import read_duration
 
 app = typer.Typer(
     help="Teach a computer to tell your photos apart: climb a ladder of methods, get honest scores and one file.",
@@ -238,18 +236,6 @@ def _tell_halvings() -> None:
 
     if told := HALVINGS.told():
         echo(told, err=True)
-
-
-def read_duration(text: str) -> float:
-    """Read 90s, 5m or 1h into seconds.
-
-    Raises:
-        OptionError: It is none of these.
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip().lower())
-    if not match:
-        raise OptionError(f"A time of '{text}'. Accepted: 90s, 5m, 1h. Next: a number with s, m or h behind it.")
-    return float(match[1]) * _UNITS[match[2]]
 
 
 def _print_corrections(file: Path, audited: Any) -> None:

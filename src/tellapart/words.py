@@ -1,8 +1,12 @@
 """Numbers as people read them."""
 
 import math
+import re
+
+from tellapart.errors import OptionError
 
 _NO_BREAK = "\N{NO-BREAK SPACE}"
+_UNITS = {"s": 1, "m": 60, "h": 3600, "": 1}
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -13,6 +17,18 @@ def percent(share: float, digits: int = 1) -> str:
         '84.3 %'
     """
     return f"{100 * share:.{digits}f}{_NO_BREAK}%" if math.isfinite(share) else "–"
+
+
+def read_duration(text: str) -> float:
+    """Read 90s, 5m or 1h into seconds.
+
+    Raises:
+        OptionError: It is none of these.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip().lower())
+    if not match:
+        raise OptionError(f"A time of '{text}'. Accepted: 90s, 5m, 1h. Next: a number with s, m or h behind it.")
+    return float(match[1]) * _UNITS[match[2]]
 
 
 def duration(seconds: float) -> str:

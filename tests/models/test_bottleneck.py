@@ -2,15 +2,13 @@
 
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tiny_set import QUIET, draw_set, random_weights, task_on, tiny_backbone
 
-from tellapart.models import bottleneck, keras_file, pocket
-from tellapart.models.backbones import find_backbone
+from tellapart.models import bottleneck
 from tellapart.models.backend import keras
 from tellapart.models.bottleneck import fit_bottleneck
 from tellapart.models.forward import Forward
@@ -50,35 +48,6 @@ def test_the_onnx_file_and_the_one_of_keras_answer_as_the_head_did(task: Task, t
     assert fitted.answer(photos) == pytest.approx(outputs["probabilities"], abs=1e-4)
     network = keras.models.load_model(saved(fitted, tmp_path / "model.keras"), safe_mode=True)
     assert predict(network, photos) == pytest.approx(outputs["probabilities"], abs=1e-4)
-    assert [layer.name for layer in network.layers if isinstance(layer, keras.layers.Dropout)] == []  # it is inside
-
-
-def test_a_second_file_is_written_without_keras(task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    saved(fit_bottleneck(task), tmp_path / "first.keras")
-    from dataclasses import replace
-
-    def never(*_: object) -> None:
-        raise AssertionError
-
-    other = fit_bottleneck(replace(task, options=replace(task.options, seed=5)))
-    monkeypatch.setattr(keras_file, "load_pretrained", never)
-    second = saved(other, tmp_path / "second.keras")
-    network = keras.models.load_model(second)
-    assert predict(network, pixels(task, other)) == pytest.approx(other.answer(pixels(task, other)), abs=1e-4)
-    first, later = (zipfile.ZipFile(tmp_path / name) for name in ("first.keras", "second.keras"))
-    assert first.read("config.json") == later.read("config.json")
-    assert first.read("model.weights.h5") != later.read("model.weights.h5")
-
-
-@pytest.mark.parametrize("damage", [b"", b"no file of Keras", None])
-def test_a_damaged_one_in_the_cache_is_made_anew(task: Task, tmp_path: Path, damage: bytes | None) -> None:
-    fitted = fit_bottleneck(task)
-    saved(fitted, tmp_path / "first.keras")
-    (kept,) = (task.cache / "keras").iterdir()
-    content = kept.read_bytes()
-    kept.write_bytes(content[: len(content) // 2] + content[len(content) // 2 + 9 :] if damage is None else damage)
-    network = keras.models.load_model(saved(fitted, tmp_path / "second.keras"))
-    assert predict(network, pixels(task, fitted)) == pytest.approx(fitted.answer(pixels(task, fitted)), abs=1e-4)
 
 
 def test_many_photos_are_learned_from_in_large_batches(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,5 +77,3 @@ def test_neither_learning_nor_answering_loads_a_training_framework(tmp_path: Pat
     words = [str(tests), str(tests / "models"), str(tmp_path / "photos"), str(tmp_path / "cache")]
     result = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr[-2000:]
-    assert find_backbone("pocket").module == "pocket"
-    assert pocket.FILE.is_file()
