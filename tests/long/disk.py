@@ -43,7 +43,6 @@ from ladder_set import draw_shapes
 _MIGHTY: Final = (1, 2, 3)
 _CAPABILITIES: Final = 0x20080522  # version 3 of the call
 RESUMED: Final = "--resume"
-BULK: Final = ("--workers", "1", "--shard-size", "4")
 LADDER: Final = ("--image-size", "32", "--epochs", "2", "--trials", "2", "--search-time", "10m", "--backbone", "pocket")
 _PEEK: Final = os.WEXITED | os.WNOHANG | os.WNOWAIT
 KILOBYTE: Final = 1024
@@ -396,7 +395,6 @@ class Trials:
         formats = "onnx,openvino" if find_spec("openvino") else "onnx"
         commands: dict[str, list[str]] = {
             "predict": ["predict", str(model), *[str(self.place.photos)] * 8, "--out", f"{mount}/answers.csv"],
-            "predict into a folder": ["predict", str(model), str(self.place.photos), "--out", f"{mount}/many", *BULK],
             "evaluate": ["evaluate", str(model), str(self.place.photos), "--out", f"{mount}/field"],
             "explain": ["explain", str(self.plain), str(photo), "--out", f"{mount}/looks"],
             "export": ["export", str(self.plain), "--format", formats, "--out", f"{mount}/forms"],

@@ -28,7 +28,7 @@ from typing import Any, Final
 HERE: Final = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent.parent / "src"), str(HERE.parent)]
 
-from watched_child import keep_current, one_child  # noqa: E402
+from watched_child import keep_current, one_child, processor_minutes  # noqa: E402
 
 from hostile_photos import HOSTILE, as_bytes, chunk  # noqa: E402
 from photo_maker import noise, quarters  # noqa: E402
@@ -278,6 +278,8 @@ def all_rounds(folder: Path, minutes: float, seed: int) -> dict[str, Any]:
         if status != 0:
             kept = keep_current(folder, f"failed-{total['children']}.bin")
             total["failed"].append({"failed": f"the process died: {status}", "file": str(kept)})
+        total["processor minutes"] = processor_minutes()
+        (folder / "so-far.json").write_text(json.dumps(total, indent=1))
     return total
 
 

@@ -73,6 +73,11 @@ class Tally:
     longest_again: float = 0.0
     most_again_at_once: float = 0.0
 
+    def keep(self, file: Path) -> None:
+        """Write it down: after each kill, so that a call that is ended before its end leaves what it reached."""
+        told = vars(self) | {"parts": dict(self.parts.most_common())}
+        file.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
 
 @dataclass
 class Place:
@@ -133,10 +138,9 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("kills.json"))
     options = parser.parse_args()
     often = {"seed": options.seed, "seconds": options.seconds, "like": options.like}
-    tally = kill_often(options.work, options.kills, options.longest, **often)
-    told = vars(tally) | {"parts": dict(tally.parts.most_common())}
-    options.out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(told, indent=1))  # noqa: T201
+    tally = kill_often(options.work, options.kills, options.longest, **often, so_far=options.out)
+    tally.keep(options.out)
+    print(options.out.read_text(encoding="utf-8"))  # noqa: T201
     return 1 if tally.unreadable or tally.failed or tally.left or tally.differing else 0
 
 
@@ -149,6 +153,7 @@ def kill_often(
     seconds: float = float("inf"),
     settings: tuple[str, ...] = SETTINGS,
     like: Path | None = None,
+    so_far: Path | None = None,
 ) -> Tally:
     """Kill so many processes, each within its first `longest` seconds; the last round is brought to its end.
 
@@ -160,6 +165,7 @@ def kill_often(
         seconds: After so many no more is killed.
         settings: Of `fit`.
         like: The folder of an earlier call with the same settings, whose whole run is held against.
+        so_far: A file for what came of the kills so far.
     """
     end = time.monotonic() + seconds
     work.mkdir(parents=True, exist_ok=True)
@@ -177,7 +183,7 @@ def kill_often(
         place = Place(photos, work / f"round-{tally.rounds}", settings)
         shutil.rmtree(place.folder, ignore_errors=True)
         place.folder.mkdir()
-        kill_a_round(place, tally, chance, (kills, longest, end))
+        kill_a_round(place, tally, chance, (kills, longest, end), so_far)
         tally.rounds += 1
         tally.left += [f"round {tally.rounds}: {name}" for name in orphans(place.run, place.cache)]
         tally.differing += [f"round {tally.rounds}: {line}" for line in differences(whole.run, place.run)]
@@ -188,7 +194,9 @@ def kill_often(
     return tally
 
 
-def kill_a_round(place: Place, tally: Tally, chance: random.Random, limits: tuple[int, float, float]) -> None:
+def kill_a_round(
+    place: Place, tally: Tally, chance: random.Random, limits: tuple[int, float, float], so_far: Path | None = None
+) -> None:
     """Bring one run to its end through as many kills as it takes."""
     kills, longest, end = limits
     seen: dict[Path, tuple[int, int]] = {}
@@ -206,6 +214,8 @@ def kill_a_round(place: Place, tally: Tally, chance: random.Random, limits: tupl
                 tally.parts[part_of(place.log, words[0])] += 1
                 tally.unreadable += unreadable(place.run, seen) + unreadable(place.cache, seen)
                 again = True
+                if so_far:
+                    tally.keep(so_far)
                 patience *= 1.1  # a part that is begun again each time must come to its end some time
                 continue
             if status:

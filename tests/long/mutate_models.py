@@ -32,7 +32,7 @@ from altered_models import (  # noqa: E402
     sealed_again,
 )
 from drawn_model import drawn_model, drawn_network  # noqa: E402
-from watched_child import keep_current, one_child  # noqa: E402
+from watched_child import keep_current, one_child, processor_minutes  # noqa: E402
 
 from tellapart.deploy.runtime import Model  # noqa: E402
 from tellapart.deploy.seal import DIGEST, KEY  # noqa: E402
@@ -168,6 +168,8 @@ def main() -> int:
             kept = keep_current(chosen.work, f"failed-{seed}.onnx")
             total["failed"].append({"failed": f"the process died: {status}", "file": str(kept)})
             total["files"] += 1
+        total["processor minutes"] = processor_minutes()
+        (chosen.work / "so-far.json").write_text(json.dumps(total, indent=1))
         sys.stderr.write(f"{total['files']} files, {len(total['failed'])} failures\n")
     total["tally"] = dict(sorted(total["tally"].items()))
     sys.stdout.write(json.dumps(total, indent=1) + "\n")
