@@ -108,11 +108,12 @@ def main() -> None:
 def compared(score: np.ndarray, plain: np.ndarray) -> dict[str, str]:
     """Means, and what they are more than those of photos as they are, with an interval over the folds."""
     parts = {}
-    for number, (what, unit) in enumerate((("accuracy, points", 100), ("log loss", 1))):
+    for number, (what, unit, digits) in enumerate((("accuracy, points", 100, 2), ("log loss", 1, 3))):
         more = unit * (score - plain)[:, number]
         margin = 2.14 * more.std(ddof=1) / np.sqrt(len(more))  # Student's t for 15 folds
         mean = unit * score[:, number].mean()
-        parts[what] = f"{mean:.2f} ({more.mean():+.2f}, {more.mean() - margin:+.2f} to {more.mean() + margin:+.2f})"
+        told = [f"{value:+.{digits}f}" for value in (more.mean(), more.mean() - margin, more.mean() + margin)]
+        parts[what] = f"{mean:.{digits}f} ({told[0]}, {told[1]} to {told[2]})"
     return parts
 
 
