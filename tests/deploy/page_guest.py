@@ -21,7 +21,9 @@ class Guest(Visit):
 
     def all_answered(self) -> list[list[str]]:
         """The cells of the table, as soon as all photos are looked at."""
-        self.page.wait_for_selector("#many progress.full", state="attached")
+        # The bar is full of the photos before, until one that was just shown is counted.
+        ready = "document.querySelector('#many progress.full') && !document.querySelector('tr.waiting, tr.sending')"
+        self.page.wait_for_function(f"() => {ready}")
         script = "rows => rows.map(r => [...r.children].map(c => c.innerText.trim()))"
         return list(self.page.eval_on_selector_all("#rows tr", script))
 
