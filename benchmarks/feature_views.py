@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from fast_accuracy import folds
+from fast_accuracy import folds, margin_of
 from paired import inputs, keep, parser
 
 from tellapart.models.backbone_file import POOLED, backbone_onnx
@@ -110,7 +110,7 @@ def compared(score: np.ndarray, plain: np.ndarray) -> dict[str, str]:
     parts = {}
     for number, (what, unit, digits) in enumerate((("accuracy, points", 100, 2), ("log loss", 1, 3))):
         more = unit * (score - plain)[:, number]
-        margin = 2.14 * more.std(ddof=1) / np.sqrt(len(more))  # Student's t for 15 folds
+        margin = margin_of(more)
         mean = unit * score[:, number].mean()
         told = [f"{value:+.{digits}f}" for value in (more.mean(), more.mean() - margin, more.mean() + margin)]
         parts[what] = f"{mean:.{digits}f} ({told[0]}, {told[1]} to {told[2]})"

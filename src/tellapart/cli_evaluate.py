@@ -1,14 +1,11 @@
 """`tellapart evaluate`: a model on labelled photos that it has not seen."""
 
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from tellapart.errors import OptionError
-from tellapart.printing import echo, echo_json
+from tellapart.printing import echo, echo_json, quiet
 from tellapart.stopping import heed_interrupts
 
 if TYPE_CHECKING:
@@ -45,13 +42,12 @@ def evaluate(  # noqa: PLR0913, PLR0917  one parameter a flag
     """Try a model on labelled photos: every score with its interval, and where the photos differ from its own."""
     from tellapart.console import Terminal
     from tellapart.new_photos import evaluate as try_on
-    from tellapart.scale.tasks import open_engine
+    from tellapart.scale.tasks import check_workers, open_engine
 
     heed_interrupts()
-    if on is None and workers is not None:
-        raise OptionError(f"--workers {workers} without --on. Next: --on local --workers {workers}")
+    check_workers(on, workers)
     engine = open_engine(on, workers=workers) if on else None
-    with redirect_stdout(sys.stderr):  # standard output is for results; Ray tells there of workers that died
+    with quiet():
         tested = try_on(model, photos, out=out, run=run, engine=engine, progress=Terminal())
     if as_json:
         echo_json(tested.as_json())

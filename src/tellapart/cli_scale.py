@@ -1,8 +1,6 @@
 """`tellapart embed`, and `tellapart predict --out FOLDER`: many photos into Parquet, on this machine or a cluster."""
 
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
@@ -11,7 +9,7 @@ import typer
 
 from tellapart.cli_weights import Offline
 from tellapart.errors import OptionError, unread_photos
-from tellapart.printing import echo
+from tellapart.printing import echo, quiet
 from tellapart.stopping import heed_interrupts
 from tellapart.weights.offline import forbid_network
 from tellapart.words import counted
@@ -57,7 +55,7 @@ def embed(  # noqa: PLR0913, PLR0917  one parameter a flag
 
     heed_interrupts()
     how = _how(Where(on, workers, shard_size))
-    with _quiet():
+    with quiet():
         manifest = embed_in_bulk(Network(backbone, weights, image_size), Listing(photos, null=null), out, how=how)
     tell(manifest, out)
 
@@ -78,7 +76,7 @@ def duplicates(
 
     heed_interrupts()
     how = _how(Where(on, workers, shard_size))
-    with _quiet():
+    with quiet():
         found = copies_in_bulk(Listing(photos, null=null), out, how=how)
     echo(f"{found['in_groups']} of {found['photos']} photos in {counted(found['groups'], 'group')}: {out}/{GROUPS}")
     if found["errors"]:
@@ -103,7 +101,7 @@ def predict_to_folder(
 
     heed_interrupts()
     how = _how(where)
-    with _quiet():
+    with quiet():
         manifest = predict_in_bulk(model, Listing(photos, null=null), out, reject=reject, how=how)
     tell(manifest, out)
 
@@ -122,11 +120,6 @@ def tell(manifest: Mapping[str, Any], out: str) -> None:
     echo(f"{manifest['rows']} rows in {len(manifest['shards'])} files: {out}")
     if manifest["errors"]:
         raise unread_photos(manifest["errors"], "in their rows")
-
-
-def _quiet() -> AbstractContextManager[Any]:
-    """Standard output is for results; Ray tells there of workers that died."""
-    return redirect_stdout(sys.stderr)
 
 
 def _how(where: Where) -> Any:

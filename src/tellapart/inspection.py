@@ -10,8 +10,8 @@ from pathlib import Path
 from tellapart.errors import RunFolderError
 from tellapart.evaluation.labels import check_installed
 from tellapart.files import cache_folder, whole_or_empty
-from tellapart.label_check import with_labels
-from tellapart.photos.audit import Audit, audit
+from tellapart.label_check import full_audit
+from tellapart.photos.audit import Audit
 from tellapart.photos.audit_files import write_audit
 from tellapart.photos.corrections import check_unwritten, scan_corrected, write_corrections
 from tellapart.photos.split import check_share
@@ -54,9 +54,7 @@ def inspect_photos(
         check_installed()
         check_unwritten(folder)
     found = scan_corrected(source, corrections, progress)
-    audited = with_labels(
-        audit(found, progress, test_share=test_share, cache=cache_folder()), found, cache_folder(), progress
-    )
+    audited = full_audit(found, cache_folder(), progress, test_share=test_share)
     with whole_or_empty(folder):
         write_audit(folder, audited, found.root)
         write_audit_page(folder)

@@ -16,7 +16,7 @@ import numpy as np
 from tellapart.cache import kept_json
 from tellapart.errors import MissingExtraError, PhotosError
 from tellapart.evaluation.labels import FEWEST, check_installed, sizes, suspect_labels
-from tellapart.photos.audit import SEVERITIES, Audit, Finding
+from tellapart.photos.audit import SEVERITIES, Audit, Finding, audit
 from tellapart.photos.batches import label_numbers
 from tellapart.photos.scan import Photo, Photos, digest_of
 from tellapart.photos.split import groups_of
@@ -45,6 +45,11 @@ def with_labels(audited: Audit, photos: Photos, cache: Path, progress: Progress)
     except (MissingExtraError, PhotosError) as problem:
         return _added(audited, _not_checked(problem))
     return replace(_added(audited, *_about(check)), labels=check)
+
+
+def full_audit(photos: Photos, cache: Path, progress: Progress, *, test_share: float) -> Audit:
+    """The audit of some photos, their labels checked too; arguments as those of `audit` and `with_labels`."""
+    return with_labels(audit(photos, progress, test_share=test_share, cache=cache), photos, cache, progress)
 
 
 def check_labels(photos: Photos, groups: np.ndarray, cache: Path, progress: Progress) -> LabelCheck:

@@ -18,7 +18,7 @@ from tellapart.files import cache_folder, make_folder, write_bytes, write_csv, w
 from tellapart.forecast import after_training, keep_times, plan, timed
 from tellapart.holding import Hold
 from tellapart.kept_means import means_of
-from tellapart.label_check import with_labels
+from tellapart.label_check import full_audit
 from tellapart.models import choice
 from tellapart.models.backbone_file import backbone_onnx
 from tellapart.models.choice import Choice
@@ -27,7 +27,7 @@ from tellapart.models.task import Options
 from tellapart.more_photos import about_more_photos
 from tellapart.needs import tell_needs
 from tellapart.opening import check_backbones, check_settings, recipes_named, tell
-from tellapart.photos.audit import Audit, audit
+from tellapart.photos.audit import Audit
 from tellapart.photos.audit_files import write_audit
 from tellapart.photos.augment import examples
 from tellapart.photos.corrections import keep_table, scan_corrected
@@ -131,7 +131,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
         # Before the backbones: a wrong folder should not be told after a download.
         found = scan_corrected(source, corrections, progress)
         backbones = _backbones(asked, file, options, before, progress) if transfer else None
-        audited = _audited(found, progress, 1.0 if folds else test_share)
+        audited = full_audit(found, cache_folder(), progress, test_share=1.0 if folds else test_share)
         turns, parts = _divided(found, audited, folds=folds, test_share=test_share, seed=seed)
         if transfer and backbones is None:
             backbones = choice.by_measurement(found.root, parts.train, progress, image_size=image_size)
@@ -222,11 +222,6 @@ def _backbones(
     for row in chosen.backbones:
         backbone_onnx(row, options.image_size or row.image_size, chosen.weights[row.name], cache_folder())
     return chosen
-
-
-def _audited(found: Photos, progress: Progress, test_share: float) -> Audit:
-    cache = cache_folder()
-    return with_labels(audit(found, progress, test_share=test_share, cache=cache), found, cache, progress)
 
 
 def _divided(

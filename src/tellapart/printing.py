@@ -1,6 +1,9 @@
 """What commands print beside tables: nothing of it steers a terminal, whatever names of files and classes hold."""
 
 import json
+import sys
+from contextlib import AbstractContextManager, redirect_stdout
+from typing import Any
 
 import typer
 
@@ -19,3 +22,8 @@ def echo_json(content: object) -> None:
         ValueError: NaN or infinity, which are not JSON.
     """
     typer.echo(json_for_terminal(json.dumps(content, ensure_ascii=False, allow_nan=False)))
+
+
+def quiet() -> AbstractContextManager[Any]:
+    """Standard output is for results; Ray tells there of workers that died."""
+    return redirect_stdout(sys.stderr)

@@ -24,7 +24,7 @@ from tellapart.models.transfer import share_views
 from tellapart.photos.folds import Folds
 from tellapart.progress import Progress, Silent
 from tellapart.scale.parcel import pack, parts, unpacked
-from tellapart.scale.tasks import Engine, Made, Shared, Task, open_engine
+from tellapart.scale.tasks import Engine, Made, Shared, Task, check_workers, open_engine
 from tellapart.temporaries import temporary_folder
 from tellapart.training_plan import PLAN, climb_of, parcel_of, plan_of, recipe_of, told_of_recipe
 
@@ -186,10 +186,9 @@ def trainings_on(on: str | None, workers: int | None, folds: int | None) -> Trai
         OptionError: There is nothing to share out, or no such engine.
         MissingExtraError: Ray is asked for and not installed.
     """
-    if on is None and workers is None:
-        return None
+    check_workers(on, workers)
     if on is None:
-        raise OptionError(f"--workers {workers} without --on. Next: --on local --workers {workers}")
+        return None
     if folds is None:
         raise OptionError(f"--on {on} shares out the rounds of folds, and there are none. Next: --folds 5, or no --on")
     return Trainings(open_engine(on, workers=workers), sends="://" in on)

@@ -97,26 +97,29 @@ WORKERS = fields(
     rayStartParams=texts_by_name(),
     template=POD,
 )
+
+
+def resource(version: str, spec: dict[str, Any]) -> dict[str, Any]:
+    """What each kind has, around its own part."""
+    return fields(
+        "apiVersion kind metadata spec", apiVersion={"const": version}, kind=TEXT, metadata=METADATA, spec=spec
+    )
+
+
 LABELLED = fields("podSelector", podSelector=fields("matchLabels", matchLabels=texts_by_name()))
 KINDS = {
-    "RayCluster": fields(
-        "apiVersion kind metadata spec",
-        apiVersion={"const": "ray.io/v1"},
-        kind=TEXT,
-        metadata=METADATA,
-        spec=fields(
+    "RayCluster": resource(
+        "ray.io/v1",
+        fields(
             "rayVersion headGroupSpec workerGroupSpecs",
             rayVersion={"type": "string", "pattern": r"^\d+\.\d+\.\d+$"},
             headGroupSpec=HEAD,
             workerGroupSpecs=many(WORKERS),
         ),
     ),
-    "NetworkPolicy": fields(
-        "apiVersion kind metadata spec",
-        apiVersion={"const": "networking.k8s.io/v1"},
-        kind=TEXT,
-        metadata=METADATA,
-        spec=fields(
+    "NetworkPolicy": resource(
+        "networking.k8s.io/v1",
+        fields(
             "podSelector policyTypes ingress",
             podSelector=fields("matchLabels", matchLabels=texts_by_name()),
             policyTypes={"const": ["Ingress"]},
@@ -125,12 +128,9 @@ KINDS = {
             ),
         ),
     ),
-    "Job": fields(
-        "apiVersion kind metadata spec",
-        apiVersion={"const": "batch/v1"},
-        kind=TEXT,
-        metadata=METADATA,
-        spec=fields(
+    "Job": resource(
+        "batch/v1",
+        fields(
             "template",
             template=POD,
             backoffLimit=COUNT,

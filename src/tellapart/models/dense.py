@@ -44,7 +44,13 @@ class DenseHead:
         """Their logarithms."""
         hidden, hidden_bias, weights, bias = self.arrays
         units = np.maximum(np.asarray(features, np.float32) @ hidden + hidden_bias, 0)
-        return log_softmax(units @ weights + bias)
+        return _logs(units @ weights + bias)
+
+
+def _logs(logits: np.ndarray) -> np.ndarray:
+    from scipy.special import log_softmax
+
+    return np.asarray(log_softmax(logits, axis=1))
 
 
 def fresh_head(channels: int, units: int, n_classes: int, generator: np.random.Generator) -> DenseHead:
@@ -56,13 +62,6 @@ def fresh_head(channels: int, units: int, n_classes: int, generator: np.random.G
 
     nothing = [np.zeros(number, np.float32) for number in (units, n_classes)]
     return DenseHead((drawn(channels, units), nothing[0], drawn(units, n_classes), nothing[1]))
-
-
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """Logarithms of the probabilities that logits (photos, classes) stand for."""
-    logs = logits - logits.max(axis=1, keepdims=True)
-    logs -= np.log(np.exp(logs).sum(axis=1, keepdims=True))
-    return np.asarray(logs)
 
 
 def slopes(
@@ -85,7 +84,7 @@ def slopes(
     units += hidden_bias
     np.maximum(units, 0, out=units)
     passed = units if kept is None else units * kept
-    logs = log_softmax(passed @ weights + bias)
+    logs = _logs(passed @ weights + bias)
     wrong = np.exp(logs)
     wrong[np.arange(len(labels)), labels] -= 1
     wrong *= (counting / len(labels))[:, np.newaxis]

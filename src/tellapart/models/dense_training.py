@@ -17,16 +17,8 @@ from tellapart.progress import Bar
 from tellapart.version import VERSION
 
 _MEASURABLE: Final = 1e-4  # by so much a validation loss has to be lower before the learning rate is left as it is
-_PLAIN: Final = (
-    "rate",
-    "best",
-    "best_epoch",
-    "waiting",
-    "lowest",
-    "resting",
-    "waited",
-)  # of `Counts`, as JSON takes it
-
+# Of `Counts`, what JSON takes.
+_PLAIN: Final = ("rate", "best", "best_epoch", "waiting", "lowest", "resting", "waited")
 _GROUPS: Final = ("network", "optimizer", "best")  # of the arrays in the file of a state
 
 

@@ -19,6 +19,7 @@ from tellapart.scale.long_listing import Listing
 from tellapart.scale.look_shard import look_shard, photos_of
 from tellapart.scale.parquet import file_of, numbers, rows_of, texts, whole_numbers
 from tellapart.scale.shards import FORMAT, MANIFEST, Shards
+from tellapart.scale.sources import is_address
 from tellapart.scale.tasks import Engine, Made, Shared, Task
 
 PIECE: Final = 2_500  # photos; two pieces are seconds of work and 100 MB
@@ -48,7 +49,7 @@ def copies_in_bulk(listing: Listing, out: str | os.PathLike[str], *, how: How | 
     if how.shard_size > _LARGEST:
         raise OptionError(f"--shard-size {how.shard_size}. Accepted: 1 to {_LARGEST}. Next: leave it out")
     engine = how.engine()
-    place = os.fspath(out) if "://" in os.fspath(out) else os.path.abspath(out)
+    place = os.fspath(out) if is_address(os.fspath(out)) else os.path.abspath(out)
     folder = folder_of(place)
     strangers = set(folder.strangers(MANIFEST)) - {_LOOKS, _PAIRS, GROUPS}
     if strangers:

@@ -12,8 +12,8 @@ from tellapart.photos.decode import decode, read
 from tellapart.photos.look import SIDE, Look, measure
 from tellapart.photos.scan import Photo, digest_of_pixels
 from tellapart.scale.parquet import blocks, file_of, numbers, rows_of, texts
-from tellapart.scale.seeing import FETCHING, facts_of
-from tellapart.scale.sources import Source, content_of, is_address
+from tellapart.scale.seeing import facts_of, streams_for
+from tellapart.scale.sources import Source, content_of
 from tellapart.scale.tasks import Made, Shared, Task
 
 _COLUMNS: Final = ("path", "pixels", "contrast", "thumbnail")
@@ -31,8 +31,7 @@ def look_shard(task: Task, shared: Shared) -> Made:  # noqa: ARG001  as every fu
         shared: Nothing.
     """
     sources = [Source.from_json(told) for told in task.inputs["sources"]]
-    streams = FETCHING if any(is_address(source.place) for source in sources) else 1
-    rows: list[_Looked] = list(side_by_side(_looked_at, sources, streams=streams, batch=1))
+    rows: list[_Looked] = list(side_by_side(_looked_at, sources, streams=streams_for(sources), batch=1))
     looks = [found for found, _ in rows]
     columns = {
         "path": texts([source.shown for source in sources]),
@@ -60,10 +59,6 @@ def _photo(row: dict[str, Any]) -> Photo | None:
         contrast=row["contrast"], darkest=0.0, brightest=0.0, sharpness=0.0, thumbnail=thumbnail,
     )  # fmt: skip
     return Photo(path=row["path"], label="", content="", pixels=row["pixels"], width=0, height=0, look=look)
-
-
-def _bytes(look: Look) -> bytes:
-    return np.asarray(look.thumbnail).tobytes()
 
 
 def _looked_at(sources: Sequence[Source]) -> list[_Looked]:

@@ -11,7 +11,7 @@ from tellapart.photos.pixels import PixelSpec, read_pixels
 from tellapart.scale.sources import MISSING, Source, content_of, is_address
 
 _TOGETHER: Final = 4  # photos a call on one core: larger batches leave the processor's caches (docs/LOG.md)
-FETCHING: Final = 8  # threads where photos come over a network: most of them wait
+_FETCHING: Final = 8  # threads where photos come over a network: most of them wait
 
 
 def seen(
@@ -38,8 +38,12 @@ def seen(
         answers = iter(ask(np.stack(readable)) if readable else ())
         return [(None, one) if isinstance(one, str) else (next(answers), "") for one in pictures]
 
-    streams = FETCHING if any(is_address(source.place) for source in sources) else 1
-    return side_by_side(answered, sources, streams=streams, batch=_TOGETHER)
+    return side_by_side(answered, sources, streams=streams_for(sources), batch=_TOGETHER)
+
+
+def streams_for(sources: Sequence[Source]) -> int:
+    """How many threads read photos: one, and more where some of them come over a network."""
+    return _FETCHING if any(is_address(source.place) for source in sources) else 1
 
 
 def facts_of(rows: Sequence[tuple[Any, str]]) -> dict[str, int]:

@@ -106,6 +106,16 @@ def open_engine(on: str = LOCAL, *, workers: int | None = None) -> Engine:
     raise OptionError(f"--on {on}. Accepted: local, ray, ray://HOST:PORT. Next: --on local")
 
 
+def check_workers(on: str | None, workers: int | None) -> None:
+    """Refuse a number of workers where no engine is asked for.
+
+    Raises:
+        OptionError: There is one.
+    """
+    if on is None and workers is not None:
+        raise OptionError(f"--workers {workers} without --on. Next: --on local --workers {workers}")
+
+
 def told_of(problem: BaseException) -> str:
     """A problem as part of one line; of a traceback that came from elsewhere its last line."""
     before, traceback, after = str(problem).partition("Traceback (most recent call last)")
