@@ -53,7 +53,7 @@ def inspect_photos(
     if apply:
         check_installed()
         check_unwritten(folder)
-    found = scan_corrected(source, corrections, progress)
+    found = scan_corrected(source, corrections, progress, cache_folder())
     audited = full_audit(found, cache_folder(), progress, test_share=test_share)
     with whole_or_empty(folder):
         write_audit(folder, audited, found.root)

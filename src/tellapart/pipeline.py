@@ -129,7 +129,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
         check_backbones(asked, folds)
 
         # Before the backbones: a wrong folder should not be told after a download.
-        found = scan_corrected(source, corrections, progress)
+        found = scan_corrected(source, corrections, progress, cache_folder())
         backbones = _backbones(asked, file, options, before, progress) if transfer else None
         audited = full_audit(found, cache_folder(), progress, test_share=1.0 if folds else test_share)
         turns, parts = _divided(found, audited, folds=folds, test_share=test_share, seed=seed)

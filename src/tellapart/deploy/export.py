@@ -1,8 +1,7 @@
 """Make a model file: the network in ONNX form, with all that is needed to use it inside."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +14,9 @@ from tellapart.deploy.passport import FORMAT
 from tellapart.deploy.seal import sealed, without_output
 from tellapart.errors import TellapartError
 from tellapart.evaluation.calibration import FLOOR, scaled
-from tellapart.models.forward import BATCH, Forward
+from tellapart.machine import streams_and_threads, usable_cores
+from tellapart.models.engine import BATCHES
+from tellapart.models.forward import Forward, side_by_side
 from tellapart.models.task import Fitted
 from tellapart.photos.batches import pixels_of
 from tellapart.photos.scan import Photo
@@ -91,24 +92,31 @@ def answer_both(
     Raises:
         TellapartError: They differ by more than 1e-4: the export is wrong.
     """
-    forward = Forward(without_output(network, HEAT))
-    told: list[dict[str, np.ndarray]] = []
-    difference = 0.0
-    pictures = pixels_of(root, photos, fitted.spec)
-    while some_pictures := list(islice(pictures, BATCH)):
-        some = np.stack(some_pictures).astype(np.float32)
-        outputs = forward.named_outputs(some, _TOLD)
-        if len(told) * BATCH < COMPARED:
-            trained = scaled(fitted.answer(some), temperature)
-            # NumPy's maximum, unlike Python's, keeps a NaN.
-            difference = float(np.maximum(difference, np.abs(outputs[PROBABILITIES] - trained).max()))
-        told.append(outputs)
+    # Each thread has photos of its own: two that share out each operator wait for each other. The bits are the same.
+    streams, threads = streams_and_threads(usable_cores())
+    forward = Forward(without_output(network, HEAT), threads=threads)
+    shown: list[np.ndarray] = []
+
+    def pictures() -> Iterator[np.ndarray]:
+        for picture in pixels_of(root, photos, fitted.spec):
+            if len(shown) < COMPARED:
+                shown.append(picture)
+            yield picture
+
+    def told(some: list[np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+        outputs = forward.named_outputs(np.stack(some), _TOLD)
+        return (dict(zip(outputs, row, strict=True)) for row in zip(*outputs.values(), strict=True))
+
+    rows = list(side_by_side(told, pictures(), streams=streams, batch=BATCHES[0]))
+    found = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    trained = scaled(fitted.answer(np.stack(shown).astype(np.float32)), temperature)
+    # NumPy's maximum, unlike Python's, keeps a NaN.
+    difference = float(np.abs(found[PROBABILITIES][: len(shown)] - trained).max())
     if not difference <= AGREEMENT:
         raise TellapartError(
             f"{fitted.recipe}: the exported model differs from the trained one by {difference:.1e} "
             f"(accepted: {AGREEMENT:.0e}); it is not handed over."
         )
-    found = {name: np.concatenate([outputs[name] for outputs in told]) for name in told[0]}
     return Answers(found[PROBABILITIES], difference, found.get(STRANGER))
 
 

@@ -15,7 +15,7 @@ from tellapart.temporaries import left_behind, sweep
 
 MEND: Final = "tellapart doctor --mend"
 # Folders of the cache that hold nothing but what is computed again where it is missing.
-_OURS: Final = ("features", "onnx", "pixels", "activations")
+_OURS: Final = ("features", "onnx", "pixels", "activations", "looks")
 _RECORDS: Final = ("machine.json", "times.json")
 _AT_A_GLANCE: Final = 256 << 20  # bytes of weights whose digests are taken without being asked for
 _LARGE: Final = 20 << 30  # bytes of a cache

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tellapart.photos.duplicates import Duplicates, find_duplicates
+from tellapart.photos.duplicates import Duplicates, kept_duplicates
 from tellapart.photos.quality import find_faults
 from tellapart.photos.scan import Photo, Photos
 from tellapart.photos.shortcuts import GivenAway, Shortcut, kept_shortcut
@@ -137,7 +137,7 @@ def audit(
         photos: What `scan` found; nothing is decoded again.
         progress: Where to tell how far it is.
         test_share: Share of each class that will be tested, 0.05 to 0.5, or 1 with folds.
-        cache: Where it is kept what was found out about shortcuts; None keeps nothing.
+        cache: Where it is kept what was found out about copies and shortcuts; None keeps nothing.
 
     Raises:
         OptionError: `test_share` is out of range.
@@ -145,7 +145,7 @@ def audit(
     if test_share != 1:
         check_share(test_share)
     with (progress or Silent()).bar("Auditing the photos", 3) as bar:
-        duplicates = find_duplicates(photos.items)
+        duplicates = kept_duplicates(photos.items, cache, progress)
         bar.advance()
         groups = tuple(_group(photos.items, places, duplicates) for places in duplicates.groups)
         together = {path: group.paths[0] for group in groups for path in group.paths}

@@ -52,7 +52,9 @@ class Table:
     rows: tuple[Row, ...]
 
 
-def scan_corrected(source: Path, corrections: str | PathLike[str] | None, progress: Progress) -> Photos:
+def scan_corrected(
+    source: Path, corrections: str | PathLike[str] | None, progress: Progress, cache: Path | None = None
+) -> Photos:
     """Find and open every photo, as `scan` does, and apply a table of corrections where one is given.
 
     Raises:
@@ -60,7 +62,7 @@ def scan_corrected(source: Path, corrections: str | PathLike[str] | None, progre
     """
     # Before the photos: a wrong table should not be told after all of them were opened.
     table = read_corrections(Path(corrections)) if corrections is not None else None
-    photos = scan(source, progress)
+    photos = scan(source, progress, cache=cache)
     return correct(photos, table) if table is not None else photos
 
 

@@ -8,15 +8,19 @@ like photos of like things do not. What the measurements were: docs/LOG.md.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 
+from tellapart.cache import kept_json
 from tellapart.photos.alignment import align
 from tellapart.photos.proposals import Proposals, Thumbnails, propose
-from tellapart.photos.scan import Photo
+from tellapart.photos.scan import Photo, digest_of
+from tellapart.progress import Progress
 
+_VERSION: Final = "duplicates 1"  # counts up where the same photos are judged otherwise
 _FLAT: Final = 0.02  # Contrast; a nearly blank photo correlates with anything.
 # Proposals of each photo that are aligned at once. Eight join the copies of a burst nearly always; what they miss, the
 # rounds after it find.
@@ -81,6 +85,20 @@ def find_duplicates(photos: Sequence[Photo]) -> Duplicates:
         pairs += [Pair(places[pair.one], places[pair.other], pair.kind, pair.distance) for pair in near]
     groups = joined(len(photos), ((pair.one, pair.other) for pair in pairs))
     return Duplicates(tuple(group for group in groups if len(group) > 1), tuple(pairs))
+
+
+def kept_duplicates(photos: Sequence[Photo], cache: Path | None, progress: Progress | None = None) -> Duplicates:
+    """What `find_duplicates` finds, read from the cache where the same photos were compared before."""
+    if cache is None:
+        return find_duplicates(photos)
+    told = [f"{photo.content} {bool(photo.look)}" for photo in photos]
+    path = cache / "duplicates" / f"{digest_of([_VERSION, np.__version__, *told])}.json"
+
+    def read(value: Any) -> Duplicates:
+        groups = tuple(tuple(group) for group in value["groups"])
+        return Duplicates(groups, tuple(Pair(**pair) for pair in value["pairs"]))
+
+    return kept_json(path, lambda: asdict(find_duplicates(photos)), read, progress)
 
 
 def joined(n: int, links: Iterable[tuple[int, int]]) -> list[tuple[int, ...]]:

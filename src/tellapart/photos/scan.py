@@ -18,6 +18,7 @@ from PIL import Image
 from tellapart.errors import PhotosError, UnreadablePhotoError
 from tellapart.machine import usable_cores
 from tellapart.photos.decode import SUFFIXES, decode, read, upright_size
+from tellapart.photos.kept_looks import MEASURED, KeptLooks
 from tellapart.photos.listing import LeftOut, Listed, list_photos
 from tellapart.photos.look import Look, measure
 from tellapart.photos.shelf import Shelf
@@ -51,6 +52,10 @@ class Photo:
     part: str = ""
     group: str = ""
     look: Look | None = field(default=None, compare=False, repr=False)
+
+    def measured(self) -> dict[str, Any]:
+        """What of it follows from its content alone."""
+        return {name: getattr(self, name) for name in MEASURED}
 
 
 @dataclass(frozen=True)
@@ -130,20 +135,21 @@ def digest_of_pixels(picture: Image.Image) -> str:
     return digest.hexdigest()
 
 
-def scan(source: Path, progress: Progress | None = None, *, classes: int = 2) -> Photos:
+def scan(source: Path, progress: Progress | None = None, *, classes: int = 2, cache: Path | None = None) -> Photos:
     """Find and open every photo of a source.
 
     Args:
         source: A folder of class folders, a CSV table, or an `imagefolder`.
         progress: Where to tell how far it is.
         classes: How many there must be: two to learn from, one to be evaluated on.
+        cache: Where it is kept what was measured of each photo, so that it is decoded once; None keeps nothing.
 
     Raises:
         PhotosError: No usable source, no readable photo, or too few classes.
     """
-    listing = list_photos(source)
+    listing, kept = list_photos(source), KeptLooks(cache, source)
     seen = track(
-        _inspect_all(listing.root, listing.listed),
+        _inspect_all(listing.root, listing.listed, kept),
         "Opening every photo",
         len(listing.listed),
         progress or Silent(),
@@ -160,6 +166,7 @@ def scan(source: Path, progress: Progress | None = None, *, classes: int = 2) ->
             skipped.append(LeftOut(found.path, "not a photo"))
     photos = Photos(listing.root, tuple(sorted(items, key=_by_path)), tuple(excluded), tuple(skipped))
     _check(source, photos, classes)
+    kept.keep({photo.content: photo.measured() for photo in items}, progress)
     if progress and (linked := sum((photos.root / photo.path).is_symlink() for photo in photos.items)):
         progress.note(f"{counted(linked, 'photo')} behind links to files; links to folders are not followed")
     return photos
@@ -174,20 +181,21 @@ def _was_asked_for(source: Path) -> bool:
     return source.is_file()
 
 
-def _inspect_all(root: Path, listed: Sequence[Listed]) -> Iterator[tuple[Path, Photo | LeftOut]]:
+def _inspect_all(root: Path, listed: Sequence[Listed], kept: KeptLooks) -> Iterator[tuple[Path, Photo | LeftOut]]:
     # Pillow and hashlib release the interpreter's lock, so threads use every core.
     shelf = Shelf()
     with ThreadPoolExecutor(usable_cores()) as pool:
-        yield from pool.map(lambda item: (root / item.path, inspect(root, item, shelf)), listed)
+        yield from pool.map(lambda item: (root / item.path, inspect(root, item, shelf, kept)), listed)
 
 
-def inspect(root: Path, item: Listed, shelf: Shelf | None = None) -> Photo | LeftOut:
+def inspect(root: Path, item: Listed, shelf: Shelf | None = None, kept: KeptLooks | None = None) -> Photo | LeftOut:
     """Open one listed file: a photo, or why it is left out.
 
     Args:
         root: What its path is relative to.
         item: The file.
         shelf: Takes the thumbnail, which stays in memory otherwise.
+        kept: What an earlier scan measured; such a photo is read, and not decoded.
     """
     try:
         item.path.encode("utf-8")
@@ -195,23 +203,20 @@ def inspect(root: Path, item: Listed, shelf: Shelf | None = None) -> Photo | Lef
         return LeftOut(printable(item.path), "the file name is not valid UTF-8; rename the file")
     try:
         content = read(root / item.path)
-        image = decode(content)
+        digest = hashlib.sha256(content).hexdigest()
+        measured = (kept and kept.get(digest)) or _measured(content, shelf)
     except UnreadablePhotoError as problem:
         return LeftOut(item.path, str(problem))
-    digest = hashlib.sha256(content).hexdigest()
+    return Photo(path=item.path, label=item.label, content=digest, part=item.part, group=item.group, **measured)
+
+
+def _measured(content: bytes, shelf: Shelf | None) -> dict[str, Any]:
+    """What is known of a photo once it was decoded."""
+    image = decode(content)
     look = measure(content, image)
     width, height = upright_size(content)  # a large photo is decoded smaller
-    return Photo(
-        path=item.path,
-        label=item.label,
-        content=digest,
-        pixels=digest_of_pixels(image),
-        width=width,
-        height=height,
-        part=item.part,
-        group=item.group,
-        look=replace(look, thumbnail=shelf.put(np.asarray(look.thumbnail))) if shelf else look,
-    )
+    look = replace(look, thumbnail=shelf.put(np.asarray(look.thumbnail))) if shelf else look
+    return dict(zip(MEASURED, (digest_of_pixels(image), width, height, look), strict=True))
 
 
 def _check(source: Path, photos: Photos, classes: int) -> None:
