@@ -5,11 +5,11 @@ The next scan of the same source reads its files, and decodes the new ones alone
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import PIL
@@ -23,6 +23,17 @@ MOST: Final = 20_000  # photos of a source: with their thumbnails these are 80 M
 _VERSION: Final = "looks 1"  # counts up where the same photo is measured otherwise
 _PLAIN: Final = ("pixels", "width", "height")
 MEASURED: Final = (*_PLAIN, "look")  # of `scan.Photo`, what follows from a file's content alone
+
+
+class Seen(Protocol):
+    """A photo that was measured: `scan.Photo`."""
+
+    @property
+    def content(self) -> str:
+        """SHA-256 of its file."""
+
+    def measured(self) -> dict[str, Any]:
+        """What of it follows from its content alone: the names are those of `MEASURED`."""
 
 
 class KeptLooks:
@@ -45,17 +56,19 @@ class KeptLooks:
         """What `Photo` takes of a content that was seen before: pixels, width, height and look."""
         return self._found.get(content)
 
-    def keep(self, photos: Mapping[str, dict[str, Any]], progress: Progress | None) -> None:
+    def keep(self, photos: Sequence[Seen], progress: Progress | None) -> None:
         """Keep what is known of the photos that are there now, where any of them is new.
 
         Args:
-            photos: By their contents, what `get` gives of them.
+            photos: All of the source.
             progress: Where it is told that the cache cannot be used.
         """
-        if self._place is None or not photos or len(photos) > MOST or photos.keys() == self._found.keys():
+        if self._place is None or not 0 < len(photos) <= MOST:
             return
-        with kept_where_possible(progress):
-            _write(self._place, photos)
+        by_content = {photo.content: photo.measured() for photo in photos}
+        if by_content.keys() != self._found.keys():
+            with kept_where_possible(progress):
+                _write(self._place, by_content)
 
 
 def _rows(place: Path) -> Path:

@@ -166,7 +166,7 @@ def scan(source: Path, progress: Progress | None = None, *, classes: int = 2, ca
             skipped.append(LeftOut(found.path, "not a photo"))
     photos = Photos(listing.root, tuple(sorted(items, key=_by_path)), tuple(excluded), tuple(skipped))
     _check(source, photos, classes)
-    kept.keep({photo.content: photo.measured() for photo in items}, progress)
+    kept.keep(items, progress)
     if progress and (linked := sum((photos.root / photo.path).is_symlink() for photo in photos.items)):
         progress.note(f"{counted(linked, 'photo')} behind links to files; links to folders are not followed")
     return photos
