@@ -8,7 +8,8 @@ It needs Linux and root, to mount small disks in memory, and ext4 for one that f
 - the cache alone on such a disk: the run must go on without it;
 - a limit on the size of files (RLIMIT_FSIZE), stepped likewise;
 - the disk made read-only, permission taken away, the run folder or the cache removed, at random moments;
-- `predict`, `evaluate`, `explain`, `export`, `audit`, `report`, `weights add`, `demo` on full disks of stepped sizes.
+- `predict`, also into a folder, `embed`, `evaluate`, `explain`, `export`, `audit`, `report`, `weights add`, `demo`
+  on full disks of stepped sizes.
 
 Of each it is counted how it ended (done; one line and status 2; anything else), whether the same command with
 `--resume` came to its end once there was room, and whether its answers equal those of a run that met nothing.
@@ -393,8 +394,11 @@ class Trials:
         photo = next(self.place.photos.rglob("*.png"))
         mount, model = self.place.mount, self.plain / "model.onnx"
         formats = "onnx,openvino" if find_spec("openvino") else "onnx"
+        small = ("--shard-size", "9")
         commands: dict[str, list[str]] = {
             "predict": ["predict", str(model), *[str(self.place.photos)] * 8, "--out", f"{mount}/answers.csv"],
+            "predict into a folder": ["predict", str(model), str(self.place.photos), "--out", f"{mount}/parts", *small],
+            "embed": ["embed", str(self.place.photos), "--backbone", "pocket", "--out", f"{mount}/features", *small],
             "evaluate": ["evaluate", str(model), str(self.place.photos), "--out", f"{mount}/field"],
             "explain": ["explain", str(self.plain), str(photo), "--out", f"{mount}/looks"],
             "export": ["export", str(self.plain), "--format", formats, "--out", f"{mount}/forms"],
