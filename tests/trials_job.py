@@ -39,7 +39,7 @@ def task_in(place: Path, run: str, progress: Progress | None = None, **options: 
     photos = place / "photos"
     found = scan(photos if photos.exists() else draw_shapes(photos, per_class=9))
     train, valid = split_for_training(found, seed=0)
-    settings = Options(**{"image_size": SIZE, "epochs": 2, "trials": TRIALS, **options})
+    settings = Options(**{"image_size": SIZE, "epochs": 2, "trials": TRIALS, "search_time": 7200.0, **options})
     folder = place / run / "recipes" / "tuned"
     cache, told = place / f"{run}-cache", progress or Silent()
     return Task(found.root, found.classes, train, valid, settings, folder, cache, told, epochs=folder / "epochs")

@@ -114,10 +114,10 @@ def made_again(study: Any) -> int:
 
 
 def counted(study: Any) -> list[Any]:
-    """The trials of a study in order, without those that a kill ended and that were made again."""
+    """The trials of a study in order, without those that a kill ended and that were, or are to be, made again."""
     trials = study.get_trials(deepcopy=False)
     replaced = {trial.user_attrs.get(AGAIN_OF) for trial in trials}
-    return [trial for trial in trials if trial.number not in replaced]
+    return [trial for trial in trials if trial.number not in replaced and trial.state.name != "WAITING"]
 
 
 def _was_ended(trial: Any) -> bool:
