@@ -105,8 +105,8 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
         track: Log to `tensorboard`, `mlflow`, or both with a comma: into `tracking/` of the run folder, or
             to the server of MLFLOW_TRACKING_URI.
         on: By the processes of this machine (`local`) or a Ray cluster (`ray`, `ray://HOST:PORT`), each on one core:
-            with `folds` all trainings side by side, without the trials of `tuned`. None trains one after the other,
-            on all cores.
+            all trainings of `folds` side by side, or without folds the trials of `tuned`. None trains one after the
+            other, on all cores.
         workers: Trainings or trials at once; None for one a core.
         resume: Go on with the run that `out` holds.
         progress: Where to tell how far it is; silent without.
