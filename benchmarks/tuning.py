@@ -26,8 +26,9 @@ from tutorial import Curve, class_folders, datasets, fresh_task, noted, seconds_
 from tellapart.models import networks
 from tellapart.models.backend import keras
 from tellapart.models.recipes import SCRATCH_SIZE
+from tellapart.models.search_space import PLAN, search_space
 from tellapart.models.task import Task
-from tellapart.models.tuning import PLAN, fit_tuned, search_space
+from tellapart.models.tuning import fit_tuned
 
 
 class TimeIsOver(BaseException):

@@ -13,7 +13,7 @@ from reproduced_run import copied, edited, small_run
 from tellapart.differences import Pair
 from tellapart.errors import PhotosError, RunFolderError
 from tellapart.files import read_csv
-from tellapart.models.tuning import CUT_OFF
+from tellapart.models.study import CUT_OFF
 from tellapart.reproduction import DIFFERS, NEAR, SAME, arguments_of, compare, reproduce
 
 Change = Callable[[dict[str, Any]], object]
@@ -240,3 +240,16 @@ def test_a_trial_that_the_time_cut_off_is_told(first: ta.Run, tmp_path: Path) ->
     found = compare(*runs)
     assert found.verdict == SAME
     assert "cut a trial of `tuned` off in the middle of its training" in found.reasons[0]
+
+
+def test_trials_side_by_side_are_told(first: ta.Run, tmp_path: Path) -> None:
+    def change(results: dict[str, Any]) -> None:
+        results["settings"]["on"] = "ray://gone:10001"
+        results["recipes"][1] |= {"name": "tuned", "hyperparameters": {"trials": 7}}
+
+    beside = copied(first, tmp_path / "beside", change)
+    assert arguments_of(beside)["on"] == "local"
+    assert any("ran side by side" in reason for reason in compare(beside, first).reasons)
+    # The budget left the search out: there is nothing to share out.
+    without = copied(first, tmp_path / "without", lambda results: results["settings"].update(on="local"))
+    assert arguments_of(without)["on"] is None

@@ -32,7 +32,7 @@ N_TRAININGS = 3 * N_FOLDS + 1
 @pytest.fixture(autouse=True)
 def all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine without processes leaves this one its cores."""
-    monkeypatch.setattr(training_tasks, "_keep_to_one_core", lambda: None)
+    monkeypatch.setattr(training_tasks, "keep_to_one_core", lambda: None)
 
 
 def test_trainings_give_what_one_after_the_other_gives(tmp_path: Path) -> None:
@@ -134,7 +134,6 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     ("on", "workers", "folds", "told"),
     [
         (None, 2, 3, "Next: --on local --workers 2"),
-        ("local", None, None, "Next: --folds 5, or no --on"),
         ("spark", None, 3, "Accepted: local, ray, ray://HOST:PORT"),
         ("local", 0, 3, "Accepted: 1 or more"),
     ],
@@ -154,7 +153,7 @@ def test_without_asking_nothing_is_shared_out(monkeypatch: pytest.MonkeyPatch) -
         with pytest.raises(MissingExtraError):
             trainings_on("ray", None, 5)
     else:
-        monkeypatch.setattr("tellapart.scale.on_ray.RayEngine", lambda address, workers: (address, workers))
+        monkeypatch.setattr("tellapart.scale.on_ray.RayEngine", lambda address, workers, _: (address, workers))
         sending = trainings_on("ray://head:10001", 2, 5)
         assert sending == Trainings(("ray://head:10001", 2), sends=True)  # type: ignore[arg-type]
 

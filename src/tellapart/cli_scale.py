@@ -24,7 +24,8 @@ Photos = Annotated[
 On = Annotated[str, typer.Option("--on", help="With --out FOLDER: local, ray, or ray://HOST:PORT.")]
 Workers = Annotated[int | None, typer.Option(help="With --out FOLDER: processes at once; one a core without.")]
 TrainOn = Annotated[
-    str | None, typer.Option("--on", help="With --folds: train side by side on local, ray, or ray://HOST:PORT.")
+    str | None,
+    typer.Option("--on", help="Train folds, or the trials of `tuned`, side by side: local, ray, or ray://HOST:PORT."),
 ]
 TrainWorkers = Annotated[int | None, typer.Option("--workers", help="With --on: trainings at once; else one a core.")]
 ShardSize = Annotated[int, typer.Option(help="With --out FOLDER: photos a file.")]

@@ -13,6 +13,7 @@ from tellapart.climb import Climb
 from tellapart.memory import available_bytes
 from tellapart.models.forward import BATCH
 from tellapart.models.recipes import SCRATCH_SIZE, Recipe
+from tellapart.models.scratch import WITH_KERAS, memory_of
 from tellapart.schedule import FLOOR
 from tellapart.storage import free_bytes, megabytes, nearest_folder
 
@@ -28,13 +29,11 @@ _STATE: Final = 2.0
 _MAPS: Final = 2.5
 _BELOW: Final = 4.0
 _VIEWS: Final = 3
-# Memory: Python with what computes, with and without a training framework; activations as multiples of a float32
+# Memory: Python with what computes, without a training framework; activations of a backbone as multiples of a float32
 # photo; weights, their gradients, their optimiser's numbers and copies for export.
-_WITH_KERAS: Final = 900e6
 _WITHOUT: Final = 350e6
 _ACTIVATIONS: Final = 60
 _WEIGHTS: Final = 6
-_LEARNING: Final = 32 * 2  # photos a batch, forward and back
 
 
 @dataclass(frozen=True)
@@ -127,9 +126,9 @@ def _about_memory(needs: Needs) -> str:
 
 def _memory_of(recipe: Recipe, climb: Climb) -> float:
     photo = 3 * 4 * _size(recipe, climb) ** 2
-    base = _WITH_KERAS if recipe.needs_keras else _WITHOUT
+    base = WITH_KERAS if recipe.needs_keras else _WITHOUT
     if recipe.backbone is None:
-        return base + (_LEARNING * _ACTIVATIONS / 10 * photo if recipe.name != FLOOR else 0)
+        return base if recipe.name == FLOOR else memory_of(_size(recipe, climb))
     return base + BATCH * _ACTIVATIONS * photo + _WEIGHTS * _weights(recipe.weights)
 
 

@@ -48,6 +48,7 @@ from tellapart.settings import settled
 from tellapart.temporaries import sweep
 from tellapart.tracking.trackers import trackers
 from tellapart.training_tasks import trainings_on
+from tellapart.trial_tasks import with_trials_on
 from tellapart.weights.offline import forbid_network, offline
 
 _EXAMPLE_SIZE = 160
@@ -103,9 +104,10 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
             proposes; the photos themselves are not touched.
         track: Log to `tensorboard`, `mlflow`, or both with a comma: into `tracking/` of the run folder, or
             to the server of MLFLOW_TRACKING_URI.
-        on: With `folds`: train side by side, each on one core, by the processes of this machine (`local`) or a Ray
-            cluster (`ray`, `ray://HOST:PORT`). None trains one after the other, on all cores.
-        workers: Trainings at once; None for one a core.
+        on: By the processes of this machine (`local`) or a Ray cluster (`ray`, `ray://HOST:PORT`), each on one core:
+            all trainings of `folds` side by side, or without folds the trials of `tuned`. None trains one after the
+            other, on all cores.
+        workers: Trainings or trials at once; None for one a core.
         resume: Go on with the run that `out` holds.
         progress: Where to tell how far it is; silent without.
 
@@ -117,7 +119,7 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
     if offline():
         forbid_network()
     progress, source, run = progress or Silent(), Path(photos), Path(out)
-    chosen = recipes_named(recipes)
+    chosen = with_trials_on(recipes_named(recipes), on, workers, folds=folds, size=image_size, progress=progress)
     tracking, trainings = trackers(track, run, progress), trainings_on(on, workers, folds)
     options = Options(seed, image_size, epochs, None, None, search_time, trials, fast)
     check_settings(options, test_share, folds, budget)

@@ -159,12 +159,12 @@ def arguments_of(run: Run) -> dict[str, Any]:
     # Before there was a limit for the whole run, `budget` was the time of the search.
     if "search_time" not in settings and settings.get("budget") is not None:
         arguments["search_time"] = settings["budget"]
-    if arguments.get("on"):
-        arguments["on"] = LOCAL  # the files are the same on every engine, and a cluster may be gone
     left_out = set(run.results.get("forecast", {}).get("left_out", []))
     if left_out:
         arguments["recipes"] = ",".join(name for name in settings["recipes"].split(",") if name not in left_out)
     made = _searches(run, "trials")
+    if arguments.get("on"):  # the files are the same on every engine, and a cluster may be gone
+        arguments["on"] = LOCAL if arguments.get("folds") or made else None
     if made:
         arguments |= {"trials": max(made), "search_time": _AMPLE}
     if run.results["photos"].get("corrections"):
@@ -180,6 +180,12 @@ def _searches(run: Run, what: str) -> list[int]:
     if not tuned:
         return []
     return [told.get(what, 0) for told in tuned.get("rounds") or [tuned["hyperparameters"]]]
+
+
+def _side_by_side(run: Run) -> bool:
+    """Whether the trials of one search ran side by side."""
+    settings = run.results.get("settings", {})
+    return bool(settings.get("on") and not settings.get("folds") and _searches(run, "trials"))
 
 
 def _source(run: Run) -> Path:
@@ -236,6 +242,11 @@ def _reasons(found: Reproduction, first: Run) -> list[str]:
         reasons = [reason for reason, holds in told.items() if holds]
         if not found.chosen.same and all(recipe.near for recipe in found.recipes):
             reasons.append("the choice between recipes that are level goes by their seconds")
+    if _side_by_side(first):
+        reasons.append(
+            "the trials of `tuned` ran side by side, and what each was held against depends on which had ended by "
+            "then: tuned may differ"
+        )
     if len(set(_searches(first, "trials"))) > 1:
         reasons.append(
             "the time budget ended the search of `tuned` after other numbers of trials in each round: tuned may differ"

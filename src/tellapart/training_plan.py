@@ -53,12 +53,7 @@ def parcel_of(climb: Climb, folds: Folds) -> bytes:
         OptionError: It is too much, or photos lie outside their folder.
     """
     files = [*_photos(climb.photos), *_weights(climb), *_features(climb)]
-    size = sum(path.stat().st_size for _, path in files)
-    if size > _MOST:
-        raise OptionError(
-            f"Photos, weights and features take {megabytes(size)}. Accepted to be sent to a cluster: "
-            f"{megabytes(_MOST)}. Next: --on local or --on ray, on its largest machine"
-        )
+    check_size("Photos, weights and features", sum(path.stat().st_size for _, path in files))
     return pack([(PLAN, json.dumps(_told(climb, folds)).encode()), *files])
 
 
@@ -71,7 +66,7 @@ def climb_of(told: Mapping[str, Any], place: Path | None, run: Path, progress: P
         run: The folder that takes what a training leaves.
         progress: Where it tells how far it is.
     """
-    items = tuple(_photo(row) for row in told["photos"])
+    items = tuple(photo_of(row) for row in told["photos"])
     folds = Folds(
         tuple(tuple(items[number] for number in part) for part in told["folds"]),
         told["groups"],
@@ -80,6 +75,19 @@ def climb_of(told: Mapping[str, Any], place: Path | None, run: Path, progress: P
     root, cache = (place / _PHOTOS, place / _CACHE) if place else (Path(told["root"]), Path(told["cache"]))
     photos, options = Photos(root, items, (), ()), Options(**told["options"])
     return Climb(photos, folds.whole(), options, run, cache, progress), folds
+
+
+def check_size(what: str, size: int) -> None:
+    """Refuse to send too much.
+
+    Raises:
+        OptionError: So many bytes are.
+    """
+    if size > _MOST:
+        raise OptionError(
+            f"{what} take {megabytes(size)}. Accepted to be sent to a cluster: {megabytes(_MOST)}. "
+            "Next: --on local or --on ray, on its largest machine"
+        )
 
 
 def told_of_recipe(recipe: Recipe) -> dict[str, Any]:
@@ -112,22 +120,29 @@ def _told(climb: Climb, folds: Folds) -> dict[str, Any]:
         "root": str(climb.photos.root.resolve()),
         "cache": str(climb.cache.resolve()),
         "backend": os.environ.get("KERAS_BACKEND", ""),
-        "options": {name: getattr(climb.options, name) for name in _OPTIONS},
-        "photos": [_row(photo) for photo in items],
+        "options": told_of_options(climb.options),
+        "photos": [told_of_photo(photo) for photo in items],
         "folds": [[places[photo.path] for photo in part] for part in folds.parts],
         "groups": folds.groups,
         "duplicate_groups": folds.duplicate_groups,
     }
 
 
-def _row(photo: Photo) -> dict[str, Any]:
+def told_of_options(options: Options) -> dict[str, Any]:
+    """The settings that shape a training, as JSON holds them; `Options` takes them again."""
+    return {name: getattr(options, name) for name in _OPTIONS}
+
+
+def told_of_photo(photo: Photo) -> dict[str, Any]:
+    """A photo as JSON holds it; `photo_of` is the inverse."""
     told = asdict(replace(photo, look=None))
     if photo.look is not None:
         told["look"] = {name: getattr(photo.look, name) for name in _LOOK}
     return told
 
 
-def _photo(told: Mapping[str, Any]) -> Photo:
+def photo_of(told: Mapping[str, Any]) -> Photo:
+    """The photo of what `told_of_photo` gave, without its thumbnail."""
     look = told["look"]
     return Photo(**{**told, "look": None if look is None else Look(**look, thumbnail=_NO_THUMBNAIL)})
 

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from tellapart.climb import DONE, Climb, climb_step, forget_epochs, forget_networks, is_done, train_recipe, write_model
-from tellapart.errors import OptionError, StorageError, TrainingError
+from tellapart.errors import StorageError, TrainingError
 from tellapart.files import cache_folder, make_folder, read_json, write_bytes
 from tellapart.models.features import pooled_features, source_for
 from tellapart.models.recipes import Recipe, finetuned
@@ -177,20 +177,18 @@ def trainings_on(on: str | None, workers: int | None, folds: int | None) -> Trai
     Args:
         on: `local`, `ray` or `ray://HOST:PORT`; None for one after the other in this process.
         workers: Processes at once; None for one a core.
-        folds: How many the run has, if any.
+        folds: How many the run has, if any; without, `trial_tasks` shares out the trials of a search instead.
 
     Returns:
         None for one after the other in this process.
 
     Raises:
-        OptionError: There is nothing to share out, or no such engine.
+        OptionError: No such engine, or a number of workers for none.
         MissingExtraError: Ray is asked for and not installed.
     """
     check_workers(on, workers)
-    if on is None:
+    if on is None or folds is None:
         return None
-    if folds is None:
-        raise OptionError(f"--on {on} shares out the rounds of folds, and there are none. Next: --folds 5, or no --on")
     return Trainings(open_engine(on, workers=workers), sends="://" in on)
 
 
@@ -205,16 +203,10 @@ def train_task(task: Task, shared: Shared) -> Made:
     Returns:
         The files that it left.
     """
-    _keep_to_one_core()
-    asked, place = task.inputs, None
-    if asked["parcel"]:
-        place = unpacked(asked["parcel"], shared, cache_folder() / "parcels")
-    plan = read_json(place / PLAN) if place else json.loads(shared())
-    if plan["backend"]:
-        os.environ["KERAS_BACKEND"] = plan["backend"]
-    heard = _Heard()
+    asked, heard = task.inputs, _Heard()
+    plan, place = plan_for(asked["parcel"], shared)
     climb, folds = climb_of(plan, place, Path(), heard)
-    with _workshop(climb.cache) as folder:
+    with workshop(climb.cache) as folder:
         wanted = Wanted(recipe_of(asked["recipe"], place), asked["round"], asked["scores"])
         own = sharing(replace(climb, run=folder), folds, wanted.number)
         if wanted.number:
@@ -222,6 +214,24 @@ def train_task(task: Task, shared: Shared) -> Made:
         else:
             train_last(wanted, own)
         return Made(_packed(own.folder(wanted.recipe), wanted.last_file, heard.notes))
+
+
+def plan_for(parcel: str | None, shared: Shared) -> tuple[dict[str, Any], Path | None]:
+    """Make this process ready for a task: one core, the backend of the process that asked, and what all tasks share.
+
+    Args:
+        parcel: The SHA-256 of what is shared, where that is a parcel.
+        shared: Gives it.
+
+    Returns:
+        The plan, and where the parcel lies unpacked, if there is one.
+    """
+    keep_to_one_core()
+    place = unpacked(parcel, shared, cache_folder() / "parcels") if parcel else None
+    plan = read_json(place / PLAN) if place else json.loads(shared())
+    if plan["backend"]:
+        os.environ["KERAS_BACKEND"] = plan["backend"]
+    return plan, place
 
 
 class _Heard(Silent):
@@ -234,7 +244,7 @@ class _Heard(Silent):
         self.notes.append(text)
 
 
-def _keep_to_one_core() -> None:
+def keep_to_one_core() -> None:
     """Let libraries compute on one core, as the other cores have tasks of their own; sums are then always the same."""
     from threadpoolctl import threadpool_limits  # scikit-learn's own
 
@@ -244,7 +254,7 @@ def _keep_to_one_core() -> None:
 
 
 @contextmanager
-def _workshop(cache: Path) -> Iterator[Path]:
+def workshop(cache: Path) -> Iterator[Path]:
     """Give a folder for a training; in the cache, where the next start removes what was killed, if that is possible."""
     try:
         place = make_folder(cache / "trainings")

@@ -3,7 +3,7 @@ from typing import Any
 
 from optuna.trial import TrialState
 
-from tellapart.models.halving import IN_VAIN, RUNGS, at_rung, is_behind, is_in_vain
+from tellapart.models.halving import IN_VAIN, RUNGS, at_rung, is_behind, is_in_vain, rivals_among
 
 
 def curve(*losses: float) -> dict[int, float]:
@@ -42,8 +42,9 @@ def test_only_trials_that_came_to_a_rung_are_rivals_there() -> None:
     stopped = trial(TrialState.PRUNED, None, curve(0.9, 0.9))
     others = [trial(TrialState.FAIL, None, curve(0.1, 0.1)), trial(TrialState.RUNNING, None, curve(0.1, 0.1))]
     empty = trial(TrialState.COMPLETE, 0.5)
-    assert at_rung([ended, stopped, *others, empty], 2) == [ended.intermediate_values, stopped.intermediate_values]
-    assert at_rung([ended, stopped, *others, empty], 4) == [ended.intermediate_values]
+    rivals = rivals_among([ended, stopped, *others, empty])
+    assert at_rung(rivals, 2) == [ended.intermediate_values, stopped.intermediate_values]
+    assert at_rung(rivals, 4) == [ended.intermediate_values]
 
 
 def test_a_search_in_which_nothing_gets_better_ends() -> None:

@@ -14,9 +14,11 @@ from tellapart.files import read_csv
 from tellapart.models import tuning
 from tellapart.models.halving import IN_VAIN
 from tellapart.models.scratch import pixels_for, predict
+from tellapart.models.search_space import AUGMENTED, Settings, search_space, suggest
+from tellapart.models.study import CUT_OFF, opened_study, sampler
 from tellapart.models.task import Fitted, Options, Task
 from tellapart.models.training import Epoch, History, Watcher
-from tellapart.models.tuning import AUGMENTED, Settings, fit_tuned, search_space, suggest
+from tellapart.models.tuning import fit_tuned
 from tellapart.photos.pixels import PixelSpec
 
 pytestmark = QUIET
@@ -127,7 +129,7 @@ def test_the_best_of_the_trials_comes_back(task: Task, monkeypatch: pytest.Monke
 def test_a_trial_that_a_kill_left_running_is_failed_and_queued_again(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with tuning._study(task, []) as study:
+    with opened_study(task, []) as study:
         suggest(study.ask())  # and the process is killed
     fits = scripted(monkeypatch, lambda number: [0.5 + number])
     fit_tuned(task, SIZE)
@@ -139,7 +141,7 @@ def test_a_trial_that_a_kill_left_running_is_failed_and_queued_again(
 
 
 def test_a_kill_before_the_first_draw_loses_nothing(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    with tuning._study(task, []) as study:
+    with opened_study(task, []) as study:
         study.ask()
     fits = scripted(monkeypatch, lambda number: [0.5 + number])
     fit_tuned(task, SIZE)
@@ -167,9 +169,9 @@ def test_a_search_that_was_killed_and_goes_on_is_the_same(
     parts = scripted(monkeypatch, lambda number: [1.0 / (1 + number)])
     fit_tuned(replace(task, options=replace(options, trials=2)), SIZE)
     fit_tuned(replace(task, options=replace(options, trials=5)), SIZE)
-    with tuning._study(task, []) as study:
+    with opened_study(task, []) as study:
         trial = study.ask()
-        trial.study.sampler = tuning._sampler(options.seed, trial)
+        trial.study.sampler = sampler(options.seed, trial)
         suggest(trial)  # and the process is killed
     assert fit_tuned(task, SIZE).hyperparameters["trials"] == 8
     assert len(set(map(repr, whole))) == 8
@@ -249,7 +251,7 @@ def test_the_search_ends_with_its_budget(task: Task, monkeypatch: pytest.MonkeyP
     fitted = fit_tuned(short, SIZE)
     assert len(fitted.history.rows) == 6  # the epoch in which the time was over is the last
     assert trials_of(task)[0].state.name == "COMPLETE"
-    assert trials_of(task)[0].user_attrs[tuning.CUT_OFF] is True
+    assert trials_of(task)[0].user_attrs[CUT_OFF] is True
     assert fitted.hyperparameters["trials_cut_off"] == 1
     fit_tuned(replace(task, options=replace(task.options, search_time=55.0, trials=9)), SIZE)
     assert len(trials_of(task)) == 1  # what was spent before counts

@@ -41,6 +41,21 @@ def test_tasks_are_taken_as_they_are_needed(tmp_path: Path) -> None:
     assert taken <= 5 + AHEAD
 
 
+def test_a_task_may_be_taken_when_a_worker_is_free_for_it(tmp_path: Path) -> None:
+    given: list[str] = []
+    done: list[str] = []
+
+    def tasks() -> Iterator[Task]:
+        for task in tasks_of(tmp_path, *"abcde"):
+            assert len(given) - len(done) < 2, "two workers, and none taken ahead"
+            given.append(task.name)
+            yield task
+
+    for task, _ in LocalEngine(2, ahead=1).run(shout, tasks()):
+        done.append(task.name)
+    assert sorted(done) == given
+
+
 def test_workers_that_die_and_functions_that_raise(tmp_path: Path) -> None:
     tasks = tasks_of(tmp_path, "a", "kill once", "raise", "kill", "b", "c", "d")
     found = list(LocalEngine(2).run(troubled, tasks))

@@ -172,6 +172,20 @@ def test_a_gpu_is_asked_for_where_a_cluster_has_some(monkeypatch: pytest.MonkeyP
     assert ray.asked == [("network", asked), ("other", 0)]
 
 
+def test_tasks_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_USAGE_STATS_ENABLED", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"):
+        monkeypatch.setenv(name, "token")
+    for ahead, room in ((2, 6), (1, 3)):
+        ray = Scheduler(CPU=3.0)
+        monkeypatch.setitem(sys.modules, "ray", ray)
+        flying: list[int] = []
+        monkeypatch.setattr(
+            ray, "wait", lambda now, num_returns, seen=flying: (seen.append(len(now)), now[:1], now[num_returns:])[1:]
+        )
+        assert len(list(RayEngine(workers=3, ahead=ahead).run(troubled, [Task(str(n), {}) for n in range(9)]))) == 9
+        assert max(flying) == room
+
+
 _PLACED = """
 import sys
 from worked import visible

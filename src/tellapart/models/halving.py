@@ -6,7 +6,8 @@ search which was killed and goes on is the same as one that was not; Optuna's ow
 a killed trial beside the one that is made in its place.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 RUNGS: Final = (2, 4, 8, 16, 32)
@@ -29,10 +30,28 @@ def is_behind(losses: Mapping[int, float], others: Sequence[Mapping[int, float]]
     return n_better >= max(1, (len(rivals) + 1) // 2)
 
 
-def at_rung(trials: Sequence[Any], rung: int) -> list[dict[int, float]]:
-    """The losses of Optuna's finished trials that came to a rung, or to their own end before it."""
+@dataclass(frozen=True)
+class Rival:
+    """A trial that has ended, and that others may be held against.
+
+    Attributes:
+        finished: Whether it came to its own end; else it was stopped at a rung.
+        losses: Its validation loss after each epoch, at least one.
+    """
+
+    finished: bool
+    losses: Mapping[int, float]
+
+
+def rivals_among(trials: Iterable[Any]) -> list[Rival]:
+    """Those of Optuna's trials that have ended with at least one epoch."""
     told = [(trial.state.name, trial.intermediate_values) for trial in trials if trial.intermediate_values]
-    return [losses for state, losses in told if state == "COMPLETE" or (state == "PRUNED" and max(losses) >= rung)]
+    return [Rival(state == "COMPLETE", losses) for state, losses in told if state in {"COMPLETE", "PRUNED"}]
+
+
+def at_rung(rivals: Iterable[Rival], rung: int) -> list[Mapping[int, float]]:
+    """The losses of the rivals that came to a rung, or to their own end before it."""
+    return [rival.losses for rival in rivals if rival.finished or max(rival.losses) >= rung]
 
 
 def is_in_vain(trials: Sequence[Any]) -> bool:

@@ -110,8 +110,8 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             raise KeyboardInterrupt
 
     def end(self, network: Any, history: History) -> None:
-        """Save how it ended, where the epochs since the last time are worth it."""
-        if self._diary.interrupted or worth_saving(self._saved, self._cost):
+        """Save how it ended, where the epochs since the last time are worth it, or the watcher asks for it."""
+        if self._diary.interrupted or self._watcher.keeps_end or worth_saving(self._saved, self._cost):
             ended = {"best_epoch": history.best_epoch, "stopped": history.stopped}
             self._save({"ended": ended}, {"network": _arrays(network.variables)})
 

@@ -13,9 +13,10 @@ from tellapart.models.bottleneck import fit_bottleneck, train_head
 from tellapart.models.linear import fit_linear
 from tellapart.models.majority import fit_majority
 from tellapart.models.scratch import fit_from_scratch, trainable_parameters
+from tellapart.models.search_space import AUGMENTED
 from tellapart.models.task import Features, Fitted, Task
 from tellapart.models.training import Plan
-from tellapart.models.tuning import AUGMENTED, fit_tuned
+from tellapart.models.tuning import fit_tuned
 
 SCRATCH_SIZE: Final = 96
 FAST_FEATURES: Final = "of training photos, in 8 bits (--fast)"

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -17,6 +17,16 @@ from tellapart.photos.pixels import PixelSpec
 from tellapart.photos.scan import Photo
 
 VALIDATION_BATCH = 64
+# Memory: Python with a training framework; activations as multiples of a float32 photo; photos a batch, forward and
+# back.
+WITH_KERAS: Final = 900e6
+_ACTIVATIONS: Final = 6
+_LEARNING: Final = 32 * 2
+
+
+def memory_of(size: int) -> float:
+    """About how many bytes a process takes that trains a network from scratch on photos of so many pixels."""
+    return WITH_KERAS + _LEARNING * _ACTIVATIONS * 3 * 4 * size**2
 
 
 def fit_from_scratch(task: Task, network: Any, plan: Plan, watcher: Watcher, *, strength: float = 0.0) -> Fitted:

@@ -102,12 +102,14 @@ class Watcher:
             weights so far, and an exception gives it up (pruning).
         kept: The file that keeps the state of this training from time to time, so that one that is killed goes on;
             `after_epoch` is then called again with each epoch that was found. None keeps nothing.
+        keeps_end: Whether its end is kept there however short it was: another process makes the network of it.
     """
 
     name: str
     progress: Progress = field(default_factory=Silent)
     after_epoch: Callable[[Epoch], bool] | None = None
     kept: Path | None = None
+    keeps_end: bool = False
 
 
 def train(network: Any, parts: tuple[Batches, Batches], plan: Plan, watcher: Watcher) -> History:

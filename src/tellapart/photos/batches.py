@@ -34,13 +34,18 @@ def decoded(root: Path, photos: Sequence[Photo], spec: PixelSpec, *, cache: Path
     Returns:
         Shape (photos, size, size, 3), uint8, RGB, mapped from disk and read-only.
     """
-    key = digest_of([f"{spec.size} {spec.geometry} {DECODER}", *(photo.content for photo in photos)])
-    path = cache / "pixels" / f"{key}.npy"
+    path = kept_pixels(cache, photos, spec)
 
     def pictures() -> Iterator[np.ndarray]:
         return track(pixels_of(root, photos, spec), f"Decoding at {spec.size} pixels", len(photos), progress)
 
     return kept_rows(path, pictures, (len(photos), spec.size, spec.size, 3), np.uint8, progress)
+
+
+def kept_pixels(cache: Path, photos: Sequence[Photo], spec: PixelSpec) -> Path:
+    """Where `decoded` keeps photos at a network's size."""
+    key = digest_of([f"{spec.size} {spec.geometry} {DECODER}", *(photo.content for photo in photos)])
+    return cache / "pixels" / f"{key}.npy"
 
 
 def pixels_of(root: Path, photos: Sequence[Photo], spec: PixelSpec) -> Iterator[np.ndarray]:

@@ -22,10 +22,12 @@ class LocalEngine:
 
     Args:
         workers: How many; None for one a core.
+        ahead: Tasks in flight for each.
     """
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(self, workers: int | None = None, ahead: int = AHEAD) -> None:
         self._workers = workers or usable_cores()
+        self._ahead = ahead
 
     def run(self, function: Function, tasks: Iterable[Task], shared: bytes = b"") -> Iterator[tuple[Task, Outcome]]:
         """Run a function on each task, as `Engine.run` says."""
@@ -48,7 +50,7 @@ class LocalEngine:
         pool = _pool(self._workers, shared)
         try:
             while True:
-                for task in islice(tasks, AHEAD * self._workers - len(flying)):
+                for task in islice(tasks, self._ahead * self._workers - len(flying)):
                     future = _given(pool, function, task)
                     if future is None:
                         suspects += [task, *flying.values()]

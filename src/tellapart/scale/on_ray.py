@@ -32,6 +32,7 @@ class RayEngine:
     Args:
         address: `ray://HOST:PORT`; None for a cluster of its own on this machine, which ends with the run.
         workers: Tasks at once; None for one a core.
+        ahead: Tasks in flight for each.
 
     Raises:
         MissingExtraError: Ray is not installed.
@@ -39,11 +40,12 @@ class RayEngine:
         OfflineError: The address is on a network, and the user has forbidden it.
     """
 
-    def __init__(self, address: str | None = None, workers: int | None = None) -> None:
+    def __init__(self, address: str | None = None, workers: int | None = None, ahead: int = AHEAD) -> None:
         if address is not None and offline() and not is_here(address.removeprefix("ray://").rpartition(":")[0]):
             raise OfflineError(f"{address} is on a network, which is forbidden. Next: without --offline, or --on ray")
         self._address = address
         self._workers = workers
+        self._ahead = ahead
         self._ray = _imported(address)
 
     def run(self, function: Function, tasks: Iterable[Task], shared: bytes = b"") -> Iterator[tuple[Task, Outcome]]:
@@ -72,7 +74,7 @@ class RayEngine:
         """How many tasks may be in flight; a cluster that runs may have more cores than are asked for."""
         if self._address is not None and self._workers:
             return self._workers
-        return AHEAD * max(1, int(self._count("CPU")))
+        return self._ahead * max(1, int(self._count("CPU")))
 
     def _count(self, what: str) -> float:
         """How much of a resource the cluster has."""

@@ -82,12 +82,13 @@ class Engine(Protocol):
         ...
 
 
-def open_engine(on: str = LOCAL, *, workers: int | None = None) -> Engine:
+def open_engine(on: str = LOCAL, *, workers: int | None = None, ahead: int = AHEAD) -> Engine:
     """The engine of a name.
 
     Args:
         on: `local`, `ray` (a cluster of its own on this machine), or `ray://HOST:PORT` (one that runs).
         workers: Processes at once; None for one a core, on a cluster for one a core of it.
+        ahead: Tasks in flight for each worker; with 1 a task is asked for when a worker is free for it.
 
     Raises:
         OptionError: No such engine, or no worker.
@@ -98,11 +99,11 @@ def open_engine(on: str = LOCAL, *, workers: int | None = None) -> Engine:
     if on == LOCAL:
         from tellapart.scale.local import LocalEngine
 
-        return LocalEngine(workers)
+        return LocalEngine(workers, ahead)
     if on == RAY or _ADDRESS.fullmatch(on):
         from tellapart.scale.on_ray import RayEngine
 
-        return RayEngine(None if on == RAY else on, workers)
+        return RayEngine(None if on == RAY else on, workers, ahead)
     raise OptionError(f"--on {on}. Accepted: local, ray, ray://HOST:PORT. Next: --on local")
 
 
