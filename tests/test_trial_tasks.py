@@ -27,6 +27,7 @@ from tellapart.models.search_space import AUGMENTED, Settings
 from tellapart.models.study import CUT_OFF, KNEW, SECONDS
 from tellapart.models.task import Fitted, Task
 from tellapart.models.training import Epoch, History, Watcher
+from tellapart.models.tuning import Search
 from tellapart.one_trial import run_trial
 from tellapart.photos.pixels import PixelSpec
 from tellapart.progress import Silent
@@ -116,7 +117,7 @@ def test_a_trial_knows_those_that_had_ended(tmp_path: Path, monkeypatch: pytest.
 
 
 def _search(task: Task) -> Any:
-    return trial_tasks.Search(task, 32, None, 1, 0.0)
+    return Search(task, 32, None, 1, 0.0)
 
 
 def test_one_worker_draws_what_one_after_another_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -381,6 +382,6 @@ def test_a_search_by_the_job_of_these_tests(tmp_path: Path, monkeypatch: pytest.
     """What `trials_job` runs in a process of its own is what `fit` runs."""
     scripted(monkeypatch, three)
     monkeypatch.setattr(trial_tasks, "open_engine", lambda *_, **__: Beside())
-    monkeypatch.setattr("trials_job.predict", lambda *_: np.full((len(task.valid), 3), 1 / 3))
     task = task_in(tmp_path, "run")
+    monkeypatch.setattr("trials_job.predict", lambda *_: np.full((len(task.valid), 3), 1 / 3))
     assert search(task, "local", 2)["trials"] == TRIALS
