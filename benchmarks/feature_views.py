@@ -2,10 +2,10 @@
 
     python benchmarks/feature_views.py [--photos PHOTOS] [--weights WEIGHTS] [--size 224] [--pairs 15]
 
-The linear head learns from the features of each photo as it is; beside it from those of the photo mirrored too; from
-those and of two crops (opposite corners, 7/8 of each side); and from the last maps' means beside the means of the last
-maps of twice their side. All are asked about photos as they are, on the same folds. What a further view costs is what
-the photo itself does: its way through the backbone.
+The linear head learns from the means of the last maps of each photo as it is; beside it from those of the photo
+mirrored too; from those and of two crops (opposite corners, 7/8 of each side); from the means of the last maps and
+those of twice their side, as the recipe does; and from these of the photo mirrored too. All are asked about photos as
+they are, on the same folds. What a further view costs is what the photo itself does: its way through the backbone.
 """
 
 import argparse
@@ -15,11 +15,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import onnx
 from fast_accuracy import folds, margin_of
 from paired import inputs, keep, parser
 
-from tellapart.models.backbone_file import POOLED, backbone_onnx
+from tellapart.models.backbone_file import LOWER, POOLED, backbone_onnx
 from tellapart.models.backbones import find_backbone
 from tellapart.models.features import Source, source_of
 from tellapart.models.forward import Forward
@@ -28,29 +27,8 @@ from tellapart.photos.batches import label_numbers, pixels_of
 from tellapart.photos.pixels import PixelSpec
 from tellapart.photos.scan import Photos, scan
 
-LOWER = "lower"
-AS_IT_IS, MIRRORED, CROPPED, LAYERS = "as it is", "and mirrored", "and mirrored and cropped", "of two layers"
-
-
-def with_lower(content: bytes) -> bytes:
-    """A backbone with a further output: the means of the last maps of twice the side of those that it ends in."""
-    model = onnx.shape_inference.infer_shapes(onnx.load_from_string(content))
-    sides = {
-        value.name: value.type.tensor_type.shape.dim[2].dim_value
-        for value in model.graph.value_info
-        if len(value.type.tensor_type.shape.dim) == 4 and value.type.tensor_type.shape.dim[2].dim_value > 1
-    }
-    ordered = [name for node in model.graph.node for name in node.output if name in sides]
-    last = sides[ordered[-1]]
-    chosen = [name for name in ordered if sides[name] == 2 * last][-1]
-    model.graph.node.extend(
-        [
-            onnx.helper.make_node("GlobalAveragePool", [chosen], ["lower_maps"]),
-            onnx.helper.make_node("Flatten", ["lower_maps"], [LOWER]),
-        ]
-    )
-    model.graph.output.append(onnx.helper.make_tensor_value_info(LOWER, onnx.TensorProto.FLOAT, ["photos", None]))
-    return bytes(model.SerializeToString())
+AS_IT_IS, MIRRORED, CROPPED = "as it is", "and mirrored", "and mirrored and cropped"
+LAYERS, BOTH = "of two layers", "of two layers, and mirrored"
 
 
 def views_of(photos: Photos, source: Source) -> Iterator[np.ndarray]:
@@ -63,11 +41,12 @@ def views_of(photos: Photos, source: Source) -> Iterator[np.ndarray]:
 
 
 def features_of(photos: Photos, given: argparse.Namespace, cache: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Pooled features of each view, (photos, views, channels), and those of the lower layer, (photos, channels)."""
+    """Means of the last maps and of the lower ones, of each view, (photos, views, channels)."""
     source = source_of(find_backbone("mobilenet_v2"), given.size, given.weights)
-    forward = Forward(with_lower(backbone_onnx(source.backbone, given.size, source.path, cache)))
+    forward = Forward(backbone_onnx(source.backbone, given.size, source.path, cache))
     found = [forward.named_outputs(views, [POOLED, LOWER]) for views in views_of(photos, source)]
-    return np.stack([one[POOLED] for one in found]), np.stack([one[LOWER][0] for one in found])
+    last, lower = (np.stack([one[name] for one in found]) for name in (POOLED, LOWER))
+    return last, lower
 
 
 def told(features: np.ndarray, labels: np.ndarray, learned: np.ndarray, asked: np.ndarray) -> tuple[float, float]:
@@ -87,10 +66,10 @@ def main() -> None:
     given = taken.parse_args()
     with inputs(given), TemporaryDirectory(prefix="tellapart-bench-") as place:
         photos = scan(given.photos)
-        views, lower = features_of(photos, given, Path(place))
+        last, lower = features_of(photos, given, Path(place))
         labels = label_numbers(photos.items, photos.classes)
-        both = np.concatenate([views[:, 0], lower], axis=1)[:, np.newaxis]
-        ways = {AS_IT_IS: views[:, :1], MIRRORED: views[:, :2], CROPPED: views, LAYERS: both}
+        both = np.concatenate([last, lower], axis=2)
+        ways = {AS_IT_IS: last[:, :1], MIRRORED: last[:, :2], CROPPED: last, LAYERS: both[:, :1], BOTH: both[:, :2]}
         scores = {
             way: np.array([told(features, labels, *fold) for fold in folds(photos, given.pairs)])
             for way, features in ways.items()

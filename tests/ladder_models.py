@@ -59,14 +59,15 @@ def shaken(network: Any) -> Any:
     return network
 
 
-def with_backbone(name: str, size: int) -> Any:
+def with_backbone(name: str, size: int, *, lower: bool = False) -> Any:
     """A backbone as one layer of a network, from photos to probabilities and features, as the transfer recipes hand
-    it over."""
+    it over; its head reads the means of lower maps, too, or not."""
     keras.utils.set_random_seed(3)
     row = find_backbone("vgg16" if name == "small_vgg" else name)
     photo = keras.Input((size, size, 3), name="photo")
     backbone = small_vgg(size) if name == "small_vgg" else build_backbone(row, size)
-    pooled = keras.layers.GlobalAveragePooling2D()(backbone(row.preprocess(photo)))
+    plain = keras.layers.GlobalAveragePooling2D()(backbone(row.preprocess(photo)))
+    pooled = networks.pooled(backbone, lower=True)(row.preprocess(photo)) if lower else plain
     head = networks.head(pooled.shape[-1], len(CLASSES), dropout=0.3)
     return keras.Model(photo, [head(pooled), pooled])
 
@@ -86,14 +87,18 @@ def small_vgg(size: int) -> Any:
 
 def handed(network: Any, name: str, size: int, *, temperature: float = 1.5) -> Model:
     """The model file of a network: calibrated, with a second output where it has features, stamped and loaded."""
-    nothing = np.empty((0, len(CLASSES)))
-    fitted = Fitted(name, network, PixelSpec(size), History(), nothing, nothing, {}, 0)
     content = to_onnx(network)
     if len(network.outputs) > 1:
         width = network.outputs[1].shape[-1]
         drawn = np.random.default_rng(0).normal(size=(30, width)).astype(np.float32)
         content = with_strangers(content, fit_strangers(drawn[:20], np.arange(20) % 3, drawn[20:]))
-    content = calibrated(content, temperature)
+    return as_file(calibrated(content, temperature), name, size, temperature=temperature)
+
+
+def as_file(content: bytes, name: str, size: int, *, temperature: float = 1.0) -> Model:
+    """A network in ONNX form as a model file, stamped and loaded."""
+    nothing = np.empty((0, len(CLASSES)))
+    fitted = Fitted(name, None, PixelSpec(size), History(), nothing, nothing, {}, 0)
     facts = {"classes": list(CLASSES), "photos": "0" * 64, "temperature": temperature}
     return Model(stamp(content, fitted, *golden(), facts), name)
 
@@ -114,9 +119,9 @@ def recipe(name: str) -> tuple[Any, Model]:
 
 
 @cache
-def nested(name: str, size: int) -> tuple[Any, Model]:
+def nested(name: str, size: int, *, lower: bool = False) -> tuple[Any, Model]:
     """A network with a backbone inside and its model file, made once a session."""
-    network = with_backbone(name, size)
+    network = with_backbone(name, size, lower=lower)
     return network, handed(network, "bottleneck", size)
 
 

@@ -20,8 +20,8 @@ def climb(paths: dict[str, list[str]]) -> Any:
 def test_photos_are_found_by_path_and_those_that_are_not_kept_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
-    def kept(source: Any, photos: Any, cache: Path) -> np.ndarray:
-        asked.append((*source, cache))
+    def kept(source: Any, photos: Any, cache: Path, *, lower: bool) -> np.ndarray:
+        asked.append((*source, cache, lower))
         return np.array([[ord(photo.path), 1.0] for photo in photos], np.float32)
 
     monkeypatch.setattr(kept_means, "source_of", lambda row, size, path: (row.name, size, path))
@@ -29,7 +29,7 @@ def test_photos_are_found_by_path_and_those_that_are_not_kept_are_told(monkeypat
     found = means_of(climb({"train": ["a", "b"], "valid": ["c"]}), {"backbone": "pocket", "image_size": 64})
     assert found is not None
     rows = found(["c", "test", "a"])
-    assert asked == [("pocket", 64, Path("w"), Path("cache"))]
+    assert asked == [("pocket", 64, Path("w"), Path("cache"), True)]
     assert rows is not None
     np.testing.assert_array_equal(rows, [[ord("c"), 1], [np.nan, np.nan], [ord("a"), 1]])
 
@@ -41,7 +41,7 @@ def test_without_a_backbone_or_anything_kept_there_is_nothing(monkeypatch: pytes
     run.choice = None
     assert means_of(run, {"backbone": "pocket", "image_size": 64}) is None
     monkeypatch.setattr(kept_means, "source_of", lambda *_: None)
-    monkeypatch.setattr(kept_means, "kept_features", lambda *_: None)
+    monkeypatch.setattr(kept_means, "kept_features", lambda *_, **__: None)
     found = means_of(climb({"train": ["a"], "valid": []}), {"backbone": "pocket", "image_size": 64})
     assert found is not None
     assert found(["a"]) is None

@@ -8,8 +8,8 @@ SIZE = 24
 CHANNELS = 8
 
 
-def tiny_backbone(seed: int = 0) -> bytes:
-    """From `photo` (n, 24, 24, 3), 0 to 255, to `maps` (n, 6, 6, 8) and `features` (n, 8)."""
+def tiny_backbone(seed: int = 0, *, lower: bool = False) -> bytes:
+    """From `photo` (n, 24, 24, 3), 0 to 255, to `maps` (n, 6, 6, 8), `features` (n, 8) and perhaps `lower` (n, 16)."""
     generator = np.random.default_rng(seed)
 
     def weights(name: str, *shape: int) -> onnx.TensorProto:
@@ -27,6 +27,8 @@ def tiny_backbone(seed: int = 0) -> bytes:
         helper.make_node("Transpose", ["r2"], ["maps"], name="back", perm=[0, 2, 3, 1]),
         helper.make_node("ReduceMean", ["maps"], ["features"], name="pool", axes=[1, 2], keepdims=0),
     ]
+    if lower:
+        nodes.append(helper.make_node("ReduceMean", ["r1"], ["lower"], name="pool1", axes=[2, 3], keepdims=0))
     constants = [
         shifted,
         weights("w1", 16, 3, 3, 3),
@@ -36,6 +38,7 @@ def tiny_backbone(seed: int = 0) -> bytes:
     ]
     side = SIZE // 4
     outputs = [("maps", ["photos", side, side, CHANNELS]), ("features", ["photos", CHANNELS])]
+    outputs += [("lower", ["photos", 16])] if lower else []
     graph = helper.make_graph(
         nodes,
         "tiny",

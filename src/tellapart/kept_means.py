@@ -28,7 +28,7 @@ def means_of(climb: Climb, entry: Mapping[str, Any]) -> Callable[[Sequence[str]]
 
     def found(paths: Sequence[str]) -> np.ndarray | None:
         photos = [*climb.split.train, *climb.split.valid]
-        kept = kept_features(source, photos, climb.cache)
+        kept = kept_features(source, photos, climb.cache, lower=True)
         if kept is None:
             return None
         place = {photo.path: number for number, photo in enumerate(photos)}

@@ -27,7 +27,10 @@ def about_more_photos(climb: Climb) -> dict[str, Any]:
     parts = ((learning, climb.split.train), (source, climb.split.valid))
     # As its recipes have left them.
     features = np.concatenate(
-        [pooled_features(own, climb.photos.root, some, cache=climb.cache, progress=progress) for own, some in parts]
+        [
+            pooled_features(own, climb.photos.root, some, cache=climb.cache, progress=progress, lower=True)
+            for own, some in parts
+        ]
     )
     classes = climb.photos.classes
     groups = group_numbers([photo.path for photo in photos], climb.split.groups)

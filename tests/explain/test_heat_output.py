@@ -43,6 +43,8 @@ def pooled() -> Model:
 MODELS: dict[str, Callable[[], Model]] = {
     "a backbone": pooled,
     "a backbone of many blocks": lambda: nested("pocket", 48)[1],
+    "a head on maps of two sides": lambda: nested("small_vgg", 48, lower=True)[1],
+    "a head on many maps of two sides": lambda: nested("pocket", 75, lower=True)[1],
     "baseline": lambda: recipe("baseline")[1],
     "deeper": lambda: recipe("deeper")[1],
 }
@@ -159,7 +161,7 @@ def test_what_cannot_be_differentiated_is_a_note() -> None:
     assert len(notes.told) == 2
 
 
-@pytest.mark.parametrize("what", ["a backbone", "deeper"])
+@pytest.mark.parametrize("what", ["a backbone", "a head on maps of two sides", "deeper"])
 def test_openvino_gives_the_same(what: str) -> None:
     openvino: Any = pytest.importorskip("openvino", reason="OpenVINO is not installed")
     model = heated(MODELS[what]())

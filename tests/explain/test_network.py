@@ -154,6 +154,32 @@ def test_means_of_the_last_maps_become_features_by_the_head_alone() -> None:
     assert Network(made("baseline")[1]).features_of_pooled(means) is None
 
 
+def test_means_of_maps_of_two_sides_become_features_by_the_head_alone() -> None:
+    plain, model = Network(made("pocket")[1]), nested("pocket", 32, lower=True)[1]
+    opened, x = Network(model), photos(3, 32)
+    assert [branch.channels for branch in opened.branches] == [320, 96]
+    assert not plain.branches
+    assert plain.evidence(x, np.ones((3, 3))) == []
+    last, lower = (opened.activations(x, block).mean(axis=(1, 2)) for block in opened.blocks[:-3:-1])
+    both = np.concatenate([last, lower], axis=1)
+    found = opened.features_of_pooled(both)
+    assert found is not None
+    np.testing.assert_allclose(found, opened.features(x), rtol=1e-4, atol=1e-5)
+    assert opened.features_of_pooled(last) is None
+    own = plain.features_of_pooled(both)  # those of the last maps come first
+    assert own is not None
+    np.testing.assert_allclose(own, plain.features(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["pocket", "mobilenet_v2"])
+def test_blocks_are_the_same_where_a_head_reads_maps_of_two_sides(name: str) -> None:
+    plain, double = (Network(nested(name, 64, lower=lower)[1]) for lower in (False, True))
+    x = photos(2, 64)
+    assert double.blocks == plain.blocks
+    for block in plain.blocks:
+        np.testing.assert_allclose(double.activations(x, block), plain.activations(x, block), atol=1e-5)
+
+
 def test_a_photo_that_is_asked_for_several_things_is_seen_once(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = Network(made("baseline")[1])
     one, other = photos(2, opened.spec.size)[:, np.newaxis]

@@ -40,7 +40,7 @@ def test_pocket_gives_what_keras_gives(tmp_path: Path) -> None:
     told = Forward(content).named_outputs(PHOTOS)
     pretrained = load_pretrained(POCKET, 64, pocket.FILE)
     expected = keras.ops.convert_to_numpy(photo_to(pretrained, pretrained.network)(PHOTOS))
-    assert list(told) == ["maps", "features"]
+    assert list(told) == ["maps", "features", "lower"]
     assert told["maps"] == pytest.approx(expected, abs=1e-4)
     assert told["features"] == pytest.approx(expected.mean(axis=(1, 2)), abs=1e-4)
     assert np.ptp(told["features"]) > 0.1
@@ -96,7 +96,7 @@ def test_another_backbone_is_built_by_keras(tmp_path: Path) -> None:
     network.save_weights(path)
     expected = keras.ops.convert_to_numpy(network(PHOTOS))
     told = Forward(backbone_onnx(backbone, 64, path, tmp_path)).named_outputs(PHOTOS)
-    assert list(told) == ["maps", "features"]
+    assert list(told) == ["maps", "features", "lower"]
     assert told["maps"] == pytest.approx(expected, abs=1e-5)
     assert told["features"] == pytest.approx(expected.mean(axis=(1, 2)), abs=1e-5)
 

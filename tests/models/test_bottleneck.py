@@ -10,7 +10,7 @@ from tiny_set import QUIET, draw_set, random_weights, task_on, tiny_backbone
 
 from tellapart.models import bottleneck
 from tellapart.models.backend import keras
-from tellapart.models.bottleneck import fit_bottleneck
+from tellapart.models.bottleneck import balance, fit_bottleneck
 from tellapart.models.forward import Forward
 from tellapart.models.scratch import predict
 from tellapart.models.task import Fitted, Options, Task, Written
@@ -48,6 +48,18 @@ def test_the_onnx_file_and_the_one_of_keras_answer_as_the_head_did(task: Task, t
     assert fitted.answer(photos) == pytest.approx(outputs["probabilities"], abs=1e-4)
     network = keras.models.load_model(saved(fitted, tmp_path / "model.keras"), safe_mode=True)
     assert predict(network, photos) == pytest.approx(outputs["probabilities"], abs=1e-4)
+
+
+def test_means_of_lower_maps_are_brought_to_the_spread_of_the_others() -> None:
+    generator = np.random.default_rng(0)
+    features = np.concatenate([generator.normal(0, 2, (50, 3)), generator.normal(5, 0.1, (50, 4))], axis=1)
+    scales = balance(features, (3, 4))
+    assert scales[:3].tolist() == [1, 1, 1]
+    assert len(set(scales[3:].tolist())) == 1
+    spread = (features * scales).std(axis=0)
+    assert spread[3:].mean() == pytest.approx(spread[:3].mean(), rel=1e-5)
+    assert balance(features[:, :3], (3,)).tolist() == [1, 1, 1]
+    assert balance(np.ones((5, 4)), (2, 2)).tolist() == [1, 1, 1, 1]
 
 
 def test_many_photos_are_learned_from_in_large_batches(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:

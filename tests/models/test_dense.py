@@ -46,6 +46,12 @@ def test_it_answers_as_the_network_of_keras() -> None:
     assert head.probabilities(inputs) == pytest.approx(answers, abs=1e-6)
 
 
+def test_what_features_are_scaled_by_can_be_part_of_the_weights() -> None:
+    head, scales = head_before(), np.linspace(0.1, 30, len(head_before().arrays[0])).astype(np.float32)
+    inputs, _ = clouds(4)
+    assert head.behind(scales).probabilities(inputs) == pytest.approx(head.probabilities(inputs * scales), abs=1e-5)
+
+
 def test_adam_moves_as_far_as_its_rate_at_first() -> None:
     head = head_before()
     before = [array.copy() for array in head.arrays]

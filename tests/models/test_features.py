@@ -84,6 +84,25 @@ def test_features_are_the_means_that_keras_gives(
     assert len({row.tobytes() for row in found}) == 9
 
 
+def test_means_of_lower_maps_stand_behind_those_of_the_last(
+    pretrained: Pretrained, photos: tuple[Path, tuple[Photo, ...]], tmp_path: Path, runs: list[int]
+) -> None:
+    from tellapart.models.lower_maps import lower_in_keras
+
+    plain, source = computed(pretrained, photos, tmp_path), pretrained.source
+    both = pooled_features(source, *photos, cache=tmp_path, progress=Silent(), lower=True)
+    assert runs == [9]
+    assert np.array_equal(both[:, :320], plain)
+    pixels = np.stack(list(pixels_of(*photos, pretrained.spec))).astype(np.float32)
+    below = keras.Model(pretrained.network.input, lower_in_keras(pretrained.network))
+    maps = keras.ops.convert_to_numpy(below(pretrained.backbone.preprocess(pixels)))
+    assert both[:, 320:] == pytest.approx(maps.mean(axis=(1, 2)), abs=2e-3 * np.abs(maps).max())
+    assert np.array_equal(kept_features(source, photos[1], tmp_path, lower=True), both)
+    task = Task(photos[0], ("a", "b", "c"), photos[1][:6], photos[1][6:], Options(), tmp_path, tmp_path)
+    assert features_for(task, source, lower=True).widths == (320, 96)
+    assert features_for(task, source).widths == (320,)
+
+
 def test_features_are_computed_once(
     pretrained: Pretrained, photos: tuple[Path, tuple[Photo, ...]], tmp_path: Path, runs: list[int]
 ) -> None:

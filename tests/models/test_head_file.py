@@ -8,10 +8,13 @@ from tellapart.models.backbone_file import backbone_onnx
 from tellapart.models.backbones import find_backbone
 from tellapart.models.dense import fresh_head
 from tellapart.models.forward import Forward
-from tellapart.models.head_file import Head, count_numbers, with_head, written
+from tellapart.models.head_file import Head, count_numbers, read_by_head, with_head, written
 from tellapart.models.linear import LinearHead
+from tiny_backbone import CHANNELS as TINY_CHANNELS
+from tiny_backbone import SIZE as TINY
+from tiny_backbone import tiny_backbone
 
-CHANNELS, CLASSES = 320, 3
+CHANNELS, CLASSES = 320 + 96, 3  # of the last maps, and of the lower ones
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +40,22 @@ def test_the_file_answers_as_the_head_does(backbone: bytes, name: str) -> None:
     assert found["probabilities"] == pytest.approx(head.probabilities(found["features"]), abs=1e-5)
     assert found["probabilities"].std() > 0.01
     assert written(backbone, head).answer(photos) == pytest.approx(found["probabilities"], abs=1e-5)
+
+
+def test_features_are_those_of_the_last_maps_and_behind_them_those_of_the_lower(backbone: bytes) -> None:
+    photos = np.random.default_rng(1).uniform(0, 255, (3, 32, 32, 3)).astype(np.float32)
+    plain = Forward(backbone).named_outputs(photos)
+    found = Forward(with_head(backbone, heads()["linear"])).named_outputs(photos)["features"]
+    assert found == pytest.approx(np.concatenate([plain["features"], plain["lower"]], axis=1), abs=1e-6)
+    assert np.array_equal(read_by_head(Forward(backbone), photos), found)
+    assert min(plain["features"].std(), plain["lower"].std()) > 0.01
+
+
+def test_a_backbone_without_lower_maps_has_those_of_the_last_alone() -> None:
+    head = LinearHead(np.ones((TINY_CHANNELS, CLASSES), np.float32), np.zeros(CLASSES, np.float32), 1.0, {})
+    photos = np.zeros((2, TINY, TINY, 3), np.float32)
+    found = Forward(with_head(tiny_backbone(), head)).named_outputs(photos)
+    assert found["features"] == pytest.approx(Forward(tiny_backbone()).named_outputs(photos)["features"], abs=1e-5)
 
 
 def test_the_numbers_of_a_head_are_counted(backbone: bytes) -> None:

@@ -32,6 +32,17 @@ def test_features_stay_near_and_their_means_agree() -> None:
     assert learned == pytest.approx(features(tiny_backbone(), LEARNED).mean(axis=0), abs=1e-4)
 
 
+def test_means_of_lower_maps_are_corrected_by_themselves() -> None:
+    plain = tiny_backbone(lower=True)
+    content = int8_backbone(plain, LEARNED)
+    expected, found = (Forward(one).named_outputs(LEARNED) for one in (plain, content))
+    assert list(found) == ["features", "lower"]
+    for name in found:
+        assert found[name].mean(axis=0) == pytest.approx(expected[name].mean(axis=0), abs=1e-4)
+        assert found[name].std() == pytest.approx(expected[name].std(), rel=0.05)
+    assert not np.array_equal(found["lower"], expected["lower"])
+
+
 def test_the_same_photos_give_the_same_bytes() -> None:
     assert int8_backbone(tiny_backbone(), LEARNED[:8]) == int8_backbone(tiny_backbone(), LEARNED[:8])
 

@@ -85,7 +85,7 @@ def test_the_recipe_is_one_file_that_answers_as_its_head_does(tmp_path: Path) ->
     assert outputs["probabilities"] == pytest.approx(fitted.valid, abs=1e-5)
     assert fitted.answer(pixels) == pytest.approx(fitted.valid, abs=1e-5)
     assert (fitted.valid.argmax(axis=1) == task.labels(task.valid)).mean() > 0.6
-    assert fitted.parameters == count_numbers(fitted.as_onnx()) > fitted.trainable_parameters == 320 * 3 + 3
+    assert fitted.parameters == count_numbers(fitted.as_onnx()) > fitted.trainable_parameters == (320 + 96) * 3 + 3
     assert fit_linear(task).as_onnx() == fitted.as_onnx()
 
 

@@ -87,3 +87,13 @@ def test_pooled_is_the_mean_of_each_channel() -> None:
     inputs = np.random.default_rng(0).normal(size=(2, 4, 5, 3)).astype(np.float32)
     network = networks.pooled(keras.Model(maps, keras.layers.Activation("relu")(maps)))
     assert answer(network, inputs) == pytest.approx(np.maximum(inputs, 0).mean(axis=(1, 2)), abs=1e-6)
+
+
+def test_means_of_lower_maps_stand_behind_those_of_the_last() -> None:
+    photo = keras.Input((8, 8, 3))
+    wide = keras.layers.Activation("relu")(photo)
+    network = keras.Model(photo, keras.layers.MaxPooling2D()(wide))
+    inputs = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)
+    found = answer(networks.pooled(network, lower=True), inputs)
+    assert found[:, :3] == pytest.approx(answer(networks.pooled(network), inputs), abs=1e-6)
+    assert found[:, 3:] == pytest.approx(np.maximum(inputs, 0).mean(axis=(1, 2)), abs=1e-6)

@@ -1,19 +1,22 @@
 """Grad-CAM and two of its kin: which cells of the last activation maps speak for a class.
 
-Each reads one block of the network: its activation maps A (h, w, channels), and the
-gradient G of the class's score by them. They differ in how G weighs the channels.
+Each reads activation maps A (h, w, channels), and the gradient G of the class's score by them. They differ in how G
+weighs the channels. Where a network decides by the means of several maps, each is read, and the evidence is added up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from tellapart.errors import OptionError
 from tellapart.explain.placing import enlarged
+from tellapart.explain.pooling import together
 
 if TYPE_CHECKING:
     from tellapart.explain.network import Network
+
+Weigh = Callable[[np.ndarray, np.ndarray], np.ndarray]  # from maps and gradient to what each cell says
 
 _CELL: Final = 4
 _TINY: Final = 1e-12
@@ -29,7 +32,8 @@ def gradcam(network: "Network", photo: np.ndarray, number: int, *, block: str | 
         network: Any with activation maps.
         photo: Shape (size, size, 3), 0 to 255, as `to_pixels` gives it.
         number: Of the class.
-        block: Whose maps are read; by default `block_of(network)`.
+        block: Whose maps are read; by default those whose means the network decides by, where they are several, else
+            those of `block_of(network)`.
 
     Returns:
         Shape (size, size), float32, 0 or more; in units of the score.
@@ -37,8 +41,7 @@ def gradcam(network: "Network", photo: np.ndarray, number: int, *, block: str | 
     Raises:
         OptionError: The network has no activation maps.
     """
-    maps, gradient = _maps_and_gradient(network, photo, number, block)
-    return _coarse(maps @ gradient.mean(axis=(0, 1)), photo)
+    return _shown(_plain, network, photo, number, block)
 
 
 def gradcam_plus_plus(network: "Network", photo: np.ndarray, number: int, *, block: str | None = None) -> np.ndarray:
@@ -47,12 +50,7 @@ def gradcam_plus_plus(network: "Network", photo: np.ndarray, number: int, *, blo
     Several things of one class, or a large one, come out whole where Grad-CAM shows a part. Arguments, result
     and errors are those of `gradcam`.
     """
-    maps, gradient = _maps_and_gradient(network, photo, number, block)
-    # alpha = G^2 / (2 G^2 + sum(A) G^3), shortened by G^2, whose powers would vanish where gradients are small.
-    below = 2 + maps.sum(axis=(0, 1)) * gradient
-    alpha = np.divide(1.0, below, out=np.zeros_like(gradient), where=(gradient != 0) & (np.abs(below) > _TINY))
-    weights = (alpha * np.maximum(gradient, 0)).sum(axis=(0, 1))
-    return _coarse(maps @ weights, photo)
+    return _shown(_sharp, network, photo, number, block)
 
 
 def hirescam(network: "Network", photo: np.ndarray, number: int, *, block: str | None = None) -> np.ndarray:
@@ -62,8 +60,22 @@ def hirescam(network: "Network", photo: np.ndarray, number: int, *, block: str |
     of its maps differently, as one with a flattened last map does. Arguments, result and errors are those of
     `gradcam`.
     """
-    maps, gradient = _maps_and_gradient(network, photo, number, block)
-    return _coarse((maps * gradient).sum(axis=2), photo)
+    return _shown(_by_cell, network, photo, number, block)
+
+
+def _plain(maps: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    return np.asarray(maps @ gradient.mean(axis=(0, 1)))
+
+
+def _sharp(maps: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    # alpha = G^2 / (2 G^2 + sum(A) G^3), shortened by G^2, whose powers would vanish where gradients are small.
+    below = 2 + maps.sum(axis=(0, 1)) * gradient
+    alpha = np.divide(1.0, below, out=np.zeros_like(gradient), where=(gradient != 0) & (np.abs(below) > _TINY))
+    return np.asarray(maps @ (alpha * np.maximum(gradient, 0)).sum(axis=(0, 1)))
+
+
+def _by_cell(maps: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    return np.asarray((maps * gradient).sum(axis=2))
 
 
 def block_of(network: "Network") -> str:
@@ -94,14 +106,16 @@ def place_of_block(shapes: Sequence[tuple[int, int, int]], size: int, backbone: 
     return fine[-1] if fine and backbone is None else len(shapes) - 1
 
 
-def _maps_and_gradient(
-    network: "Network", photo: np.ndarray, number: int, block: str | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """The maps of a block and the gradient of the class's score by them, both (h, w, channels)."""
-    read = block or block_of(network)
-    x = photo[np.newaxis]
-    seed = one_class(network, number)
-    return network.activations(x, read)[0], network.gradient(x, seed, at=read)[0]
+def _shown(weigh: Weigh, network: "Network", photo: np.ndarray, number: int, block: str | None) -> np.ndarray:
+    """What speaks for the class, (size, size); what speaks against it is 0."""
+    x, seed = photo[np.newaxis], one_class(network, number)
+    if block is None and network.branches:
+        read = network.evidence(x, seed)
+    else:
+        block = block or block_of(network)
+        read = [(network.activations(x, block), network.gradient(x, seed, at=block))]
+    cells = together([weigh(maps[0], gradient[0]) for maps, gradient in read])
+    return enlarged(np.maximum(cells, 0), photo.shape[0])
 
 
 def one_class(network: "Network", number: int, photos: int = 1) -> np.ndarray:
@@ -109,7 +123,3 @@ def one_class(network: "Network", number: int, photos: int = 1) -> np.ndarray:
     seed = np.zeros((photos, len(network.classes)), dtype=np.float32)
     seed[:, number] = 1
     return seed
-
-
-def _coarse(cells: np.ndarray, photo: np.ndarray) -> np.ndarray:
-    return enlarged(np.maximum(cells, 0), photo.shape[0])

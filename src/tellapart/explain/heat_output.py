@@ -1,6 +1,7 @@
 """The third output of a model file: which places of a photo speak for its most probable class, computed inside it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
@@ -8,8 +9,9 @@ import numpy as np
 from tellapart.deploy.names import HEAT
 from tellapart.explain.backward import write_back
 from tellapart.explain.gradcam import place_of_block
-from tellapart.explain.landmarks import Maps, find_logits
+from tellapart.explain.landmarks import Maps, find_features, find_logits
 from tellapart.explain.model_graph import ModelGraph, import_onnx
+from tellapart.explain.pooling import Branch, find_pooling, spread
 from tellapart.explain.writer import Writer
 from tellapart.progress import Progress
 
@@ -20,9 +22,10 @@ _OPSET: Final = 16  # from which on ScatterElements adds; from 15 to 16 no other
 def with_heat(network: bytes, backbone: str | None) -> bytes:
     """Add the output `heat`, (photos, rows, columns), float32, 0 or more, to an exported network.
 
-    It is `explain.gradcam.hirescam` of each photo's most probable class, before it is enlarged to the photo, in
-    the same units. The way back stands behind the network in the same graph, so that one pass gives all; what
-    leads to the other outputs stays as it is, and is all that runs where `heat` is not fetched.
+    It is `explain.gradcam.hirescam` of each photo's most probable class, before it is enlarged to the photo, in the
+    same units; of a network that decides by the means of several maps, in the cells of the finest. The way back stands
+    behind the network in the same graph, so that one pass gives all; what leads to the other outputs stays as it is,
+    and is all that runs where `heat` is not fetched.
 
     Args:
         network: Its first output is that of a softmax.
@@ -37,18 +40,13 @@ def with_heat(network: bytes, backbone: str | None) -> bytes:
     """
     onnx = import_onnx()
     graph = ModelGraph(network)
-    logits = find_logits(graph)
-    maps = Maps(graph, logits)
-    if not maps.blocks:
+    found = _cells(graph, backbone)
+    if found is None:
         return network
-    shapes = [maps.shape(block) for block in maps.blocks]
-    place = place_of_block(shapes, graph.shape(graph.photo)[1], backbone)
-    block = maps.blocks[place]
-    written = write_back(graph, logits, block, _SEED)
-    _finish(written.write, block, written.gradient, 1 if maps.channels_first[block] else 3)
+    write, sides = found
     model = onnx.load_from_string(network)
-    _extend(model, written.write, (graph.output, graph.shape(graph.output)[1]))
-    end = onnx.helper.make_tensor_value_info(HEAT, onnx.TensorProto.FLOAT, ["photos", *shapes[place][:2]])
+    _extend(model, write, (graph.output, graph.shape(graph.output)[1]))
+    end = onnx.helper.make_tensor_value_info(HEAT, onnx.TensorProto.FLOAT, ["photos", *sides])
     model.graph.output.append(end)
     for entry in model.opset_import:
         if entry.domain in ("", "ai.onnx"):
@@ -74,10 +72,48 @@ def with_heat_or_note(network: bytes, recipe: str, backbone: str | None, progres
         return network
 
 
-def _finish(write: Writer, block: str, gradient: str, channels: int) -> None:
-    """Each cell times its own gradient, summed over the channels; what speaks against the class is 0."""
-    cells = write.node("ReduceSum", write.node("Mul", block, gradient), write.whole(channels), keepdims=0)
-    write.node("Relu", cells, name=HEAT)
+def _cells(graph: ModelGraph, backbone: str | None) -> tuple[Writer, tuple[int, int]] | None:
+    """Write each cell times its own gradient, summed over the channels; what speaks against the class is 0.
+
+    Returns:
+        What was written, and how many rows and columns; None where there are no maps.
+    """
+    logits = find_logits(graph)
+    maps = Maps(graph, logits)
+    if not maps.blocks:
+        return None
+    pooling = find_pooling(graph, find_features(graph, logits))
+    if pooling is not None and len(pooling.branches) > 1:
+        written = write_back(graph, logits, pooling.means, _SEED)
+        return written.write, _of_branches(written.write, pooling.branches, written.gradient)
+    shapes = [maps.shape(block) for block in maps.blocks]
+    place = place_of_block(shapes, graph.shape(graph.photo)[1], backbone)
+    block = maps.blocks[place]
+    written = write_back(graph, logits, block, _SEED)
+    channels = written.write.whole(1 if maps.channels_first[block] else 3)
+    cells = written.write.node("ReduceSum", written.write.node("Mul", block, written.gradient), channels, keepdims=0)
+    written.write.node("Relu", cells, name=HEAT)
+    return written.write, shapes[place][:2]
+
+
+def _of_branches(write: Writer, branches: Sequence[Branch], gradient: str) -> tuple[int, int]:
+    """Write the evidence of several maps, each by the gradient of its own means, added up in the cells of the finest.
+
+    It is `explain.pooling.together`.
+    """
+    rows, columns = (max(branch.sides[axis] for branch in branches) for axis in (0, 1))
+    parts = []
+    for branch in branches:
+        ends = (write.whole(branch.first), write.whole(branch.first + branch.channels), write.whole(1))
+        channels, sides = (1, (2, 3)) if branch.channels_first else (3, (1, 2))
+        own = write.node("Unsqueeze", write.node("Slice", gradient, *ends), write.whole(*sides))
+        cells = write.node("ReduceSum", write.node("Mul", branch.maps, own), write.whole(channels), keepdims=0)
+        n_cells = branch.sides[0] * branch.sides[1]
+        down = write.constant(spread(branch.sides[0], rows) / n_cells)
+        across = write.constant(spread(branch.sides[1], columns).T)
+        parts.append(write.node("MatMul", write.node("MatMul", down, cells), across))
+    write.node("Relu", reduce(lambda first, second: write.node("Add", first, second), parts), name=HEAT)
+    return rows, columns
 
 
 def _extend(model: Any, write: Writer, probabilities: tuple[str, int]) -> None:

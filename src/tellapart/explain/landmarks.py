@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from tellapart.errors import ModelFileError
 from tellapart.explain.model_graph import ModelGraph, attributes, depending
+from tellapart.explain.pooling import Pooling
 
 # They end no block: they move, widen or shrink what a block has made.
 _CARRIERS: Final = ("Transpose", "Identity", "Cast", "Pad", "MaxPool", "AveragePool", "Slice", "Gather", "Split")
@@ -52,37 +53,25 @@ def find_features(graph: ModelGraph, logits: str) -> str:
     raise ModelFileError("The model has no linear layer before its softmax. Next: give the model.onnx of a run folder.")
 
 
-def find_means(graph: ModelGraph, features: str) -> str | None:
-    """The tensor (photos, channels) that pooling makes of the last activation maps; None where they are not pooled.
-
-    Args:
-        graph: The model.
-        features: Where to begin, as `find_features` gives it.
-    """
-    tensor, flat = features, None
-    while (node := graph.maker.get(tensor)) is not None:
-        flat = tensor if len(graph.shape(tensor)) == 2 else flat
-        if node.op_type in ("GlobalAveragePool", "ReduceMean"):
-            return flat
-        varying = [name for name in node.input if name in graph.between]
-        if len(varying) != 1 or node.op_type == "Conv":
-            break
-        tensor = varying[0]
-    return None
-
-
 class Maps:
     """The activation maps of a network.
 
     Attributes:
         channels_first: Of each tensor of maps, (n, c, h, w) or (n, h, w, c), whether it is the first.
         blocks: The tensors that end a block, in the order of the data.
+
+    Args:
+        graph: The network.
+        logits: As `find_logits` gives it.
+        pooling: As `find_pooling` gives it. Where means of several maps are read, blocks are those on the way to the
+            last maps; else some data would pass them by.
     """
 
-    def __init__(self, graph: ModelGraph, logits: str) -> None:
+    def __init__(self, graph: ModelGraph, logits: str, pooling: Pooling | None = None) -> None:
         self._graph = graph
         self.channels_first = _layouts(graph)
-        self.blocks = self._blocks(logits)
+        branches = pooling.branches if pooling else ()
+        self.blocks = self._blocks(branches[0].maps if len(branches) > 1 else logits)
 
     def shape(self, tensor: str) -> tuple[int, int, int]:
         """Rows, columns and channels of a tensor of maps."""
@@ -90,14 +79,14 @@ class Maps:
         channels, rows, columns = sides if self.channels_first[tensor] else (sides[2], *sides[:2])
         return rows, columns, channels
 
-    def _blocks(self, logits: str) -> tuple[str, ...]:
+    def _blocks(self, end: str) -> tuple[str, ...]:
         """The last maps of each size: those before the rows and columns are halved, or pooled to one.
 
         Among maps of one size those count that all data pass, so that a block ends behind its
         skip connection or its joined branches; where there are none (NASNet), the last of all.
         """
         photo = self._graph.shape(self._graph.photo)[1]
-        narrow = _narrow(self._graph, logits)
+        narrow = _narrow(self._graph, end)
         found: dict[int, tuple[bool, str]] = {}
         for tensor in self._candidates():
             halvings = round(log2(photo / self.shape(tensor)[0]))
@@ -191,9 +180,9 @@ def _layout_by_readers(graph: ModelGraph, tensor: str) -> bool | None:
     return None
 
 
-def _narrow(graph: ModelGraph, logits: str) -> set[str]:
-    """The tensors through which all that the scores take from the photo passes."""
-    reaching = _reaching(graph, logits)
+def _narrow(graph: ModelGraph, end: str) -> set[str]:
+    """The tensors through which all that a tensor takes from the photo passes."""
+    reaching = _reaching(graph, end)
     path = [node for node in graph.nodes if set(node.output) & reaching]
     place = {name: number for number, node in enumerate(path) for name in node.input if name in reaching}
     narrow, farthest = set(), place.get(graph.photo, 0)
@@ -204,9 +193,9 @@ def _narrow(graph: ModelGraph, logits: str) -> set[str]:
     return narrow
 
 
-def _reaching(graph: ModelGraph, logits: str) -> set[str]:
-    """The tensors that take from the photo and that the scores take from; shapes count for nothing."""
-    needed = {logits}
+def _reaching(graph: ModelGraph, end: str) -> set[str]:
+    """The tensors that take from the photo and that a tensor takes from; shapes count for nothing."""
+    needed = {end}
     for node in reversed(graph.nodes):
         if needed & set(node.output) and node.op_type not in ("Shape", "Size"):
             needed |= set(node.input)

@@ -16,10 +16,10 @@ from tellapart.explain.landmarks import (
     find_features,
     find_first_convolution,
     find_logits,
-    find_means,
     multiply_adds,
 )
 from tellapart.explain.model_graph import ModelGraph, ancestors
+from tellapart.explain.pooling import Branch, find_pooling
 from tellapart.machine import usable_cores
 from tellapart.models.forward import BATCH, runtime_session
 
@@ -59,7 +59,8 @@ class Network:
         self._graph = ModelGraph(model.content)
         self._logits = find_logits(self._graph)
         self._features = find_features(self._graph, self._logits)
-        self._maps = Maps(self._graph, self._logits)
+        self._pooling = find_pooling(self._graph, self._features)
+        self._maps = Maps(self._graph, self._logits, self._pooling)
         self._tensors = {f"block{number}": tensor for number, tensor in enumerate(self._maps.blocks, 1)}
         self.blocks = tuple(self._tensors)
         self._forward: Any = None
@@ -98,17 +99,18 @@ class Network:
         return self._outputs(x, self._features)
 
     def features_of_pooled(self, pooled: np.ndarray) -> np.ndarray | None:
-        """What `features` gives, computed from the means of the last activation maps' channels.
+        """What `features` gives, computed from the means of the channels of a backbone's activation maps.
 
         Args:
-            pooled: Shape (n, channels).
+            pooled: Shape (n, channels); those of the last maps come first.
 
         Returns:
-            Shape (n, features), float32; None where this network does not decide by such means of so many channels.
+            Shape (n, features), float32; None where this network does not decide by such means, or by more of them.
         """
-        means = find_means(self._graph, self._features)
-        if means is None or self._graph.shape(means)[1:] != pooled.shape[1:]:
+        if self._pooling is None or self._graph.shape(self._pooling.means)[1] > pooled.shape[1]:
             return None
+        means = self._pooling.means
+        pooled = pooled[:, : self._graph.shape(means)[1]]  # of a head that learned with the block, the last maps' alone
         if means == self._features:
             return pooled.astype(np.float32)
         before = {name for node in ancestors(self._graph.nodes, means) for name in node.output}
@@ -176,6 +178,37 @@ class Network:
         found = self._in_parts(run, x, seed.astype(np.float32))
         return found if at == PHOTO else self._channels_last(target, found)
 
+    @property
+    def branches(self) -> tuple[Branch, ...]:
+        """The maps whose means the scores are made of, where there are several; else none."""
+        found = self._pooling.branches if self._pooling else ()
+        return found if len(found) > 1 else ()
+
+    def evidence(self, x: np.ndarray, seed: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The maps of each of `branches`, and the gradient of the scores by them through their own means alone.
+
+        Args:
+            x: Photos.
+            seed: Weights of the scores, (n, classes).
+
+        Returns:
+            Maps and gradient, both (n, rows, columns, channels), float32, of each.
+        """
+        if self._pooling is None:
+            return []
+        fetched, session = self._fetching(x), self._gradient_session(self._logits, self._pooling.means)
+        told = _centred(seed).astype(np.float32)
+        slopes = self._in_parts(
+            lambda photos, weights: session.run(None, {self._graph.photo: photos, SEED: weights})[0], x, told
+        )
+        found = []
+        for branch in self.branches:
+            maps = self._in_parts(lambda photos, name=branch.maps: fetched([name], photos)[0], x)
+            maps = np.moveaxis(maps, 1, -1) if branch.channels_first else maps
+            own = slopes[:, branch.first : branch.first + branch.channels] / np.prod(branch.sides)
+            found.append((maps, np.broadcast_to(own[:, np.newaxis, np.newaxis], maps.shape)))
+        return found
+
     def _gradient_session(self, of: str, at: str) -> Any:
         key = (of, at)
         if key not in self._gradients:
@@ -193,6 +226,7 @@ class Network:
         """What computes some tensors for photos; a single one is mostly asked for several, one after the other."""
         if self._forward is None:
             ends = [self._logits, self._graph.output, self._features, *self._maps.blocks]
+            ends += [branch.maps for branch in self.branches]
             names = {"input": [self._graph.photo], "output": list(dict.fromkeys(ends))}
             self._forward = runtime_session(self._graph.model(self._graph.nodes, {}, names), threads=1)
         return self._fetched_of_one if len(x) == 1 else self._fetched

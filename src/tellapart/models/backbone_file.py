@@ -12,6 +12,7 @@ from tellapart.cache import kept_where_possible
 from tellapart.files import write_bytes
 from tellapart.models import chains, onnx_bytes, pocket
 from tellapart.models.backbones import Backbone
+from tellapart.models.lower_maps import lower_in_graph
 from tellapart.models.onnx_primitives import global_pool
 from tellapart.models.onnx_writer import Graph
 from tellapart.models.weights import fingerprint
@@ -19,16 +20,19 @@ from tellapart.photos.scan import digest_of
 
 MAPS: Final = "maps"
 POOLED: Final = "features"
+LOWER: Final = "lower"
+READ: Final = (POOLED, LOWER)  # by a head, one behind the other
 # Counts up where the same backbone is written otherwise, so that files of earlier versions are not taken.
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _SHA256: Final = "sha256"
 
 
 def backbone_onnx(backbone: Backbone, size: int, path: Path, cache: Path) -> bytes:
     """A network from RGB photos, (n, size, size, 3) from 0 to 255, to what a backbone makes of them.
 
-    Its outputs are `maps`, the last activation maps (n, rows, columns, channels), and `features`, their mean (n,
-    channels). It is read from `cache/onnx` where it is there and whole, else built and kept there.
+    Its outputs are `maps`, the last activation maps (n, rows, columns, channels); `features`, their mean (n,
+    channels); and `lower`, the mean of the maps below them (n, channels), where it has some: see `lower_maps.py`. It is
+    read from `cache/onnx` where it is there and whole, else built and kept there.
 
     Args:
         backbone: Its row of the table.
@@ -50,6 +54,14 @@ def backbone_onnx(backbone: Backbone, size: int, path: Path, cache: Path) -> byt
         with kept_where_possible():
             write_bytes(kept, content)
     return content
+
+
+def means_in(content: bytes) -> tuple[str, ...]:
+    """Which means a backbone gives that a head can read, `features` and perhaps `lower`, in their order."""
+    import onnx
+
+    ends = {end.name for end in onnx.load_from_string(content).graph.output}
+    return tuple(name for name in READ if name in ends)
 
 
 def _key(backbone: Backbone, size: int, path: Path) -> str:
@@ -78,16 +90,19 @@ def _straight(backbone: Backbone, size: int, path: Path) -> bytes:
         maps = pocket.write_maps(graph, graph.photo, path)
     else:
         maps = chains.write_maps(graph, graph.photo, backbone, path)
-    return graph.finished({MAPS: maps, POOLED: global_pool(graph, maps, "Average")})
+    lower = lower_in_graph(graph, maps)
+    # In the order in which Keras' network would be written, so that the bytes are the same.
+    below = {} if lower is None else {LOWER: global_pool(graph, lower, "Average")}
+    return graph.finished({MAPS: maps, POOLED: global_pool(graph, maps, "Average"), **below})
 
 
 def _by_keras(backbone: Backbone, size: int, path: Path) -> bytes:
     from tellapart.models.backend import keras
     from tellapart.models.features import load_pretrained, photo_to
-    from tellapart.models.networks import pooled
+    from tellapart.models.networks import means
     from tellapart.models.onnx_export import to_onnx
 
     pretrained = load_pretrained(backbone, size, path)
-    features = pooled(pretrained.network)
-    both = keras.Model(features.input, [pretrained.network.output, features.output])
-    return to_onnx(photo_to(pretrained, both), outputs=(MAPS, POOLED))
+    network = pretrained.network
+    every = keras.Model(network.input, [network.output, *means(network, lower=True)])
+    return to_onnx(photo_to(pretrained, every), outputs=(MAPS, *READ))

@@ -1,6 +1,7 @@
 """The dense head on a frozen backbone: the recipe `bottleneck`, and the first half of `finetuned`; no Keras is used."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,7 +49,7 @@ class TrainedHead:
 def fit_bottleneck(task: Task) -> Fitted:
     """The recipe `bottleneck`: the head on the backbone, written as one network."""
     source = source_for(task)
-    head = train_head(task, source, "bottleneck")
+    head = train_head(task, source, "bottleneck", lower=True)
     backbone = backbone_onnx(source.backbone, source.spec.size, source.path, task.cache)
 
     def keras_file(path: Path) -> None:
@@ -70,21 +71,47 @@ def fit_bottleneck(task: Task) -> Fitted:
     )
 
 
-def train_head(task: Task, source: Source, name: str) -> TrainedHead:
-    """Train the small fully connected network on the features of a frozen backbone."""
-    found = features_for(task, source)
+def train_head(task: Task, source: Source, name: str, *, lower: bool = False) -> TrainedHead:
+    """Train the small fully connected network on the features of a frozen backbone.
+
+    Args:
+        task: What to learn.
+        source: The backbone.
+        name: For messages.
+        lower: Whether it reads the means of the lower maps, too; not where the last block is to learn with it.
+    """
+    found = features_for(task, source, lower=lower)
     learned, steered = found.train, found.valid
     start = time.perf_counter()
     drawn = np.random.default_rng([task.options.seed, learned.shape[1]])
     head = fresh_head(learned.shape[1], HEAD_UNITS, len(task.classes), drawn)
-    plan = head_plan(task)
-    parts = batches_of(task, rows_of(learned), rows_of(steered), plan)
+    plan, scales = head_plan(task), balance(learned, found.widths)
+    parts = batches_of(task, rows_of(learned * scales), rows_of(steered * scales), plan)
     with one_thread():
         head, history = DenseTraining(head, parts, plan, HEAD_DROPOUT, task.watcher(name, "head")).run()
+    head = head.behind(scales)
     seconds = {"features": found.seconds, "train": time.perf_counter() - start + history.found_done}
     done = found.seconds - found.spent + history.found_done
     answers = head.probabilities(learned), head.probabilities(steered)
     return TrainedHead(head, history, *answers, seconds, (learned, steered), done)
+
+
+def balance(features: np.ndarray, widths: Sequence[int]) -> np.ndarray:
+    """What brings the means of lower maps to the spread of those of the last: of so little the head would learn little.
+
+    Each channel by itself would be too much: then log loss rises (docs/LOG.md).
+
+    Args:
+        features: Those that are learned from, (photos, channels).
+        widths: How many channels are of which maps, those of the last maps first.
+
+    Returns:
+        What each channel is multiplied by, (channels,), float32; 1 for those of the last maps.
+    """
+    deviations = np.split(features.std(axis=0, dtype=np.float64), np.cumsum(widths)[:-1])
+    spreads = [float(part.mean()) for part in deviations]
+    factors = [spreads[0] / spread if spread > 0 < spreads[0] else 1.0 for spread in spreads]
+    return np.repeat(np.array(factors, np.float32), widths)
 
 
 def head_plan(task: Task) -> Plan:

@@ -10,10 +10,11 @@ import numpy as np
 
 from tellapart.errors import OptionError, StorageError, TellapartError, WeightsError
 from tellapart.files import cache_folder
-from tellapart.models.backbone_file import POOLED, backbone_onnx
+from tellapart.models.backbone_file import backbone_onnx
 from tellapart.models.backbones import BACKBONES, Backbone, find_backbone
 from tellapart.models.features import Source, pooled_features, source_of
 from tellapart.models.forward import BATCH, Forward, in_batches
+from tellapart.models.head_file import read_by_head
 from tellapart.models.probe import cross_validated
 from tellapart.models.weights import weights_at_hand, weights_path
 from tellapart.photos.batches import label_numbers, pixels_of
@@ -252,7 +253,7 @@ def _features(
         return f"{name} not tried ({problem})"
 
     def means(batch: np.ndarray) -> np.ndarray:
-        return forward.named_outputs(batch, [POOLED])[POOLED]
+        return read_by_head(forward, batch)
 
     pixels = pixels_of(root, sample, source.spec)
     first = [next(pixels) for _ in range(min(BATCH, len(sample)))]

@@ -36,6 +36,10 @@ class DenseHead:
         """How many numbers it holds."""
         return sum(array.size for array in self.arrays)
 
+    def behind(self, scales: np.ndarray) -> "DenseHead":
+        """The head that gives of features what this one gives of features times `scales`, (channels,)."""
+        return DenseHead((self.arrays[0] * scales[:, np.newaxis], *self.arrays[1:]))
+
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """Probabilities (photos, classes), float32, of features (photos, channels)."""
         return np.asarray(np.exp(self.logs(features)))

@@ -17,7 +17,7 @@ from tellapart.cache import kept_rows, kept_where_possible
 from tellapart.errors import OptionError, WeightsError
 from tellapart.machine import has_vnni
 from tellapart.models import hub, pocket
-from tellapart.models.backbone_file import MAPS, POOLED, backbone_onnx
+from tellapart.models.backbone_file import MAPS, backbone_onnx, means_in
 from tellapart.models.backbones import Backbone, build_backbone
 from tellapart.models.backend import keras
 from tellapart.models.engine import fast_forward
@@ -32,7 +32,8 @@ from tellapart.photos.scan import Photo, digest_of
 from tellapart.progress import Progress, Silent, track
 
 CALIBRATION: Final = 64  # photos
-_INT8_FORMAT: Final = "int8 1"  # counts up where the same photos are rounded otherwise
+_FORMAT: Final = "means 2"  # counts up where what is kept of a photo is otherwise
+_INT8_FORMAT: Final = "int8 2"  # counts up where the same photos are rounded otherwise
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Source:
     @property
     def key(self) -> str:
         """What its features depend on: network, weights, size, geometry and scaling, and what they are rounded by."""
-        settings = [DECODER, self.backbone.name, self.weights, *map(str, self.spec.as_dict().values())]
+        settings = [_FORMAT, DECODER, self.backbone.name, self.weights, *map(str, self.spec.as_dict().values())]
         if self.calibration:
             settings += [_INT8_FORMAT, str(has_vnni()), *(photo.content for photo in self.calibration)]
         return digest_of(settings)[:24]
@@ -154,13 +155,32 @@ def photo_to(pretrained: Pretrained, network: Any) -> Any:
 
 
 def pooled_features(
-    source: Source, root: Path, photos: Sequence[Photo], *, cache: Path, progress: Progress
+    source: Source, root: Path, photos: Sequence[Photo], *, cache: Path, progress: Progress, lower: bool = False
 ) -> np.ndarray:
     """The mean of each channel of the last activation maps; where the cache cannot be written they are not kept.
+
+    Args:
+        source: Which backbone.
+        root: What the photos' paths are relative to.
+        photos: Any of them.
+        cache: The cache's folder.
+        progress: Where to tell how far it is.
+        lower: Whether the means of the lower maps (`lower_maps.py`), of a backbone that has some, stand behind them.
 
     Returns:
         Shape (photos, channels), float32.
     """
+    return _joined(_means(source, root, photos, cache, progress, lower=lower))
+
+
+def _joined(means: Sequence[np.ndarray]) -> np.ndarray:
+    return means[0] if len(means) == 1 else np.concatenate(means, axis=1)
+
+
+def _means(
+    source: Source, root: Path, photos: Sequence[Photo], cache: Path, progress: Progress, *, lower: bool
+) -> list[np.ndarray]:
+    """Those of the last maps, and of the lower ones, which are computed where they are not kept."""
     folder = cache / "features" / source.key
     held: dict[str, Path] = held_means(folder)
     new: dict[str, np.ndarray] = {}
@@ -172,17 +192,18 @@ def pooled_features(
         new = keep(folder, missing, track(found, title, len(missing), progress), progress)
         with kept_where_possible(progress):
             add_seconds(folder / FILE, len(missing), time.perf_counter() - start)
-    return pooled(held, photos, new)
+    return pooled(held, photos, new, lower=lower)
 
 
-def kept_features(source: Source, photos: Sequence[Photo], cache: Path) -> np.ndarray | None:
+def kept_features(source: Source, photos: Sequence[Photo], cache: Path, *, lower: bool = False) -> np.ndarray | None:
     """What `pooled_features` gives, where all of it is kept already; nothing is computed.
 
     Returns:
         Shape (photos, channels), float32; None where a photo is missing.
     """
     held = held_means(cache / "features" / source.key)
-    return pooled(held, photos) if photos and all(photo.content in held for photo in photos) else None
+    there = photos and all(photo.content in held for photo in photos)
+    return _joined(pooled(held, photos, lower=lower)) if there else None
 
 
 @dataclass(frozen=True)
@@ -192,43 +213,43 @@ class Pooled:
     Attributes:
         train: Of its training photos, (photos, channels).
         valid: Of its validation photos.
+        widths: How many channels are of the last maps, and how many of the lower ones, where they are among them.
         seconds: What computing them takes, also where they were found done; of rounds this one's share.
         spent: What this call took.
     """
 
     train: np.ndarray
     valid: np.ndarray
+    widths: tuple[int, ...]
     seconds: float
     spent: float
 
 
-def features_for(task: Task, source: Source) -> Pooled:
-    """Pooled features of a task's photos."""
+def features_for(task: Task, source: Source, *, lower: bool = False) -> Pooled:
+    """Pooled features of a task's photos; with `lower` as `pooled_features` has it."""
     start = time.perf_counter()
     learning = learning_source(source, task.train, fast=task.options.fast)
     parts = ((learning, task.train), (source, task.valid))
-    train, valid = (
-        pooled_features(own, task.root, photos, cache=task.cache, progress=task.progress) for own, photos in parts
-    )
+    train, valid = (_means(own, task.root, photos, task.cache, task.progress, lower=lower) for own, photos in parts)
     spent = time.perf_counter() - start
-    seconds = 0.0
+    seconds, n_all = 0.0, len(task.train) + len(task.valid)
     for own, photos in parts:
         # A photo serves every round but the one that tests it; in 8 bits each round computes its own.
         n_photos = len(photos) / (1 if own.calibration else max(1, task.rounds - 1))
         folder = task.cache / "features" / own.key
-        seconds += seconds_of(folder / FILE, n_photos, measured=spent * len(photos) / (len(train) + len(valid)))
-    return Pooled(train, valid, seconds, spent)
+        seconds += seconds_of(folder / FILE, n_photos, measured=spent * len(photos) / n_all)
+    return Pooled(_joined(train), _joined(valid), tuple(part.shape[1] for part in train), seconds, spent)
 
 
 def _computed(source: Source, root: Path, photos: Sequence[Photo], cache: Path) -> Iterator[dict[str, np.ndarray]]:
     """What the backbone gives for each photo, by name: maps and means; in 8 bits the means alone."""
     content = backbone_onnx(source.backbone, source.spec.size, source.path, cache)
-    wanted: tuple[str, ...] = (MAPS, POOLED)
+    wanted = (MAPS, *means_in(content))
     if source.calibration:
         from tellapart.models.int8_backbone import int8_backbone
 
         content = int8_backbone(content, np.stack(list(pixels_of(root, source.calibration, source.spec))))
-        wanted = (POOLED,)
+        wanted = wanted[1:]
     forward = fast_forward(content, _network_key(source), cache, wanted, len(photos))
     for found in forward.each(pixels_of(root, photos, source.spec)):
         yield dict(zip(wanted, found if len(wanted) > 1 else (found,), strict=True))

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
-from tellapart.models.backbone_file import POOLED
+from tellapart.models.backbone_file import POOLED, READ, means_in
 from tellapart.models.forward import Forward
 from tellapart.models.task import Written
+
+_LAST: Final = "last_means"
 
 
 class Head(Protocol):
@@ -26,8 +28,8 @@ def written(backbone: bytes, head: Head, keras_file: Callable[[Path], None] | No
     """The network of a recipe: a backbone with a head behind it.
 
     Args:
-        backbone: In ONNX form, with the output `features`, (photos, channels).
-        head: On these.
+        backbone: In ONNX form, as `backbone_onnx` gives it.
+        head: On all means that it gives.
         keras_file: Writes the same network as Keras' file; None where it is not written.
     """
     content = with_head(backbone, head)
@@ -38,12 +40,15 @@ def with_head(backbone: bytes, head: Head) -> bytes:
     """Put a head behind a backbone.
 
     Returns:
-        The bytes of a network with the outputs `probabilities` and `features`.
+        The bytes of a network with the outputs `probabilities` and `features`, which is what the head reads.
     """
     import onnx
 
     model = onnx.load_from_string(backbone)
     graph, make = model.graph, onnx.helper
+    names, width = means_in(backbone), len(head.layers[0][0])
+    if len(names) > 1:
+        _join(graph, names)
     numbers = range(1, len(head.layers))
     ends = [(f"hidden_{number}", f"hidden_{number}_units", "Relu") for number in numbers]
     ends.append(("head", "probabilities", "Softmax"))
@@ -58,11 +63,22 @@ def with_head(backbone: bytes, head: Head) -> bytes:
         given = told
     n_classes = len(head.layers[-1][1])
     shares = make.make_tensor_value_info("probabilities", onnx.TensorProto.FLOAT, ["photos", n_classes])
-    kept = [shares, *(end for end in graph.output if end.name == POOLED)]
+    features = make.make_tensor_value_info(POOLED, onnx.TensorProto.FLOAT, ["photos", width])
     del graph.output[:]
-    graph.output.extend(kept)
+    graph.output.extend([shares, features])
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def _join(graph: Any, names: Sequence[str]) -> None:
+    """Call `features` what a head reads: those of the last maps, and behind them those of the lower."""
+    from onnx import helper
+
+    for node in graph.node:
+        for ends in (node.input, node.output):
+            ends[:] = [_LAST if name == POOLED else name for name in ends]
+    read = [_LAST if name == POOLED else name for name in names]
+    graph.node.append(helper.make_node("Concat", read, [POOLED], name="Features", axis=1))
 
 
 def count_numbers(content: bytes) -> int:
@@ -76,6 +92,12 @@ def _answering(backbone: bytes, head: Head) -> Callable[[np.ndarray], np.ndarray
     forward = Forward(backbone)
 
     def answer(pictures: np.ndarray) -> np.ndarray:
-        return head.probabilities(forward.named_outputs(pictures, [POOLED])[POOLED])
+        return head.probabilities(read_by_head(forward, pictures))
 
     return answer
+
+
+def read_by_head(backbone: Forward, pictures: np.ndarray) -> np.ndarray:
+    """What a head reads of pictures (photos, size, size, 3): all means that a backbone gives, (photos, channels)."""
+    found = backbone.named_outputs(pictures, READ)
+    return np.concatenate([found[name] for name in READ if name in found], axis=1)

@@ -15,8 +15,8 @@ import onnx
 
 from tellapart.errors import OptionError
 from tellapart.machine import has_vnni
-from tellapart.models.backbone_file import POOLED
-from tellapart.models.forward import Forward, in_batches
+from tellapart.models.backbone_file import READ
+from tellapart.models.forward import BATCH, Forward
 from tellapart.models.quantisation import QUANTISED, WEIGHTED, Pictures, prepare, quietly, scaling_nodes
 from tellapart.models.ranges import ranges_of
 
@@ -24,7 +24,7 @@ from tellapart.models.ranges import ranges_of
 # whose channels differ most in range, those are 15 of the 52 of MobileNetV2; of others next to none.
 FIRST_LAYERS: Final = 0.02
 FIRST_LAYERS_PLAIN: Final = 0.002
-_RAW: Final = "features_in_8_bits"
+_RAW: Final = "in_8_bits"
 
 
 def weight_bits() -> int:
@@ -40,7 +40,7 @@ def int8_backbone(content: bytes, pictures: np.ndarray) -> bytes:
         pictures: Photos that are learned from, (photos, size, size, 3).
 
     Returns:
-        The bytes of a network with the one output `features`.
+        The bytes of a network with the outputs `features` and, where the backbone has it, `lower`.
 
     Raises:
         OptionError: Nothing in it can be quantised.
@@ -54,10 +54,9 @@ def int8_backbone(content: bytes, pictures: np.ndarray) -> bytes:
         quantised = onnx.load(small)
     if not any(node.op_type == "QuantizeLinear" for node in quantised.graph.node):
         raise OptionError("Nothing in this backbone can be computed in 8 bits. Next: leave --fast out")
-    expected, found = (
-        np.stack(list(in_batches(Forward(one.SerializeToString()), pictures))) for one in (pooled, quantised)
-    )
-    _correct(quantised, expected, found)
+    expected, found = (_answers(Forward(one.SerializeToString()), pictures) for one in (pooled, quantised))
+    for name in expected:
+        _correct(quantised, name, expected[name], found[name])
     return bytes(quantised.SerializeToString(deterministic=True))
 
 
@@ -81,7 +80,7 @@ def _is_depthwise(node: Any) -> bool:
 
 def _without_maps(content: bytes) -> Any:
     network = onnx.load_from_string(content)
-    kept = [end for end in network.graph.output if end.name == POOLED]
+    kept = [end for end in network.graph.output if end.name in READ]
     del network.graph.output[:], network.metadata_props[:]
     network.graph.output.extend(kept)
     return network
@@ -111,20 +110,28 @@ def _quantise(plain: Path, small: Path, network: Any, pictures: np.ndarray) -> N
     )
 
 
-def _correct(quantised: Any, expected: np.ndarray, found: np.ndarray) -> None:
-    """Shift and scale every channel of the features to what is expected, by least squares."""
+def _answers(network: Forward, pictures: np.ndarray) -> dict[str, np.ndarray]:
+    """Each output of a network for some pictures, (pictures, channels)."""
+    some = (pictures[start : start + BATCH] for start in range(0, len(pictures), BATCH))
+    parts = [network.named_outputs(one) for one in some]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _correct(quantised: Any, output: str, expected: np.ndarray, found: np.ndarray) -> None:
+    """Shift and scale every channel of an output to what is expected, by least squares."""
     mean, wanted = found.mean(axis=0), expected.mean(axis=0)
     spread = np.square(found - mean).sum(axis=0)
     together = ((found - mean) * (expected - wanted)).sum(axis=0)
     scale = np.divide(together, spread, out=np.ones_like(spread), where=spread > 1e-9)
     graph = quantised.graph
+    raw, scaled, *constants = (f"{output}_{what}" for what in (_RAW, "scaled", "scale", "shift"))
     for node in graph.node:
-        node.output[:] = [_RAW if name == POOLED else name for name in node.output]
-    for name, value in (("feature_scale", scale), ("feature_shift", wanted - mean * scale)):
+        node.output[:] = [raw if name == output else name for name in node.output]
+    for name, value in zip(constants, (scale, wanted - mean * scale), strict=True):
         graph.initializer.append(onnx.numpy_helper.from_array(value.astype(np.float32), name))
     graph.node.extend(
         [
-            onnx.helper.make_node("Mul", [_RAW, "feature_scale"], ["features_scaled"], name="Feature_scale"),
-            onnx.helper.make_node("Add", ["features_scaled", "feature_shift"], [POOLED], name="Feature_shift"),
+            onnx.helper.make_node("Mul", [raw, constants[0]], [scaled], name=f"{output.title()}_scale"),
+            onnx.helper.make_node("Add", [scaled, constants[1]], [output], name=f"{output.title()}_shift"),
         ]
     )

@@ -1,6 +1,6 @@
 """Features in the cache: maps and means of some photos a file, by the content of each photo.
 
-Files are safetensors: plain arrays.
+Files are safetensors: plain arrays. The means of lower maps have the name of the photo with `/lower` behind it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,11 +13,12 @@ import numpy as np
 
 from tellapart.cache import kept_where_possible
 from tellapart.files import write_bytes
-from tellapart.models.backbone_file import MAPS, POOLED
+from tellapart.models.backbone_file import LOWER, MAPS, POOLED
 from tellapart.photos.scan import Photo
 from tellapart.progress import Progress
 
 SHARD: Final = 64  # photos a file: at most 64 are computed again after a kill
+_BELOW: Final = f"/{LOWER}"
 _POOLED: Final = "pooled"  # the folder of the means, which are read again and again; the maps seldom
 
 
@@ -29,7 +30,8 @@ def held_means(folder: Path) -> dict[str, Path]:
     for path in sorted((folder / _POOLED).glob("[!.]*.safetensors")):
         try:
             with safe_open(path, framework="numpy") as file:
-                held.update(dict.fromkeys(file.keys(), path))
+                names = file.keys()
+            held.update({name: path for name in names if not name.endswith(_BELOW)})
         except SafetensorError:
             with suppress(OSError):  # of a cache that is shared, and read-only
                 path.unlink()  # our own cache: computed again
@@ -44,7 +46,7 @@ def keep(
     """Write maps, then means: whose means are there, its maps are.
 
     Returns:
-        The means by a photo's content, which need not be read again.
+        The means, as they are named in the files; they need not be read again.
     """
     from safetensors.numpy import save
 
@@ -55,6 +57,8 @@ def keep(
         for photo in some:
             told = next(found)
             means[photo.content] = told[POOLED]
+            if LOWER in told:
+                means[photo.content + _BELOW] = told[LOWER]
             if MAPS in told:
                 maps[photo.content] = told[MAPS].astype(np.float16)
         name = f"{some[0].content[:32]}.safetensors"
@@ -67,21 +71,28 @@ def keep(
 
 
 def pooled(
-    held: dict[str, Path], photos: Sequence[Photo], new: Mapping[str, np.ndarray] = MappingProxyType({})
-) -> np.ndarray:
-    """The means of photos in their order, (photos, channels), float32.
+    held: dict[str, Path],
+    photos: Sequence[Photo],
+    new: Mapping[str, np.ndarray] = MappingProxyType({}),
+    *,
+    lower: bool = False,
+) -> list[np.ndarray]:
+    """The means of photos in their order, (photos, channels), float32: of the last maps, and perhaps of the lower.
 
     Args:
         held: Which photo's means lie in which file.
         photos: Any of them, and any of `new`.
-        new: Means by a photo's content, that need not be read.
+        new: What `keep` gave, that need not be read.
+        lower: Whether the means of the lower maps are wanted, too, where there are some.
     """
     from safetensors import safe_open
 
     means = dict(new)
-    wanted = {photo.content for photo in photos} - set(means)
-    for path in sorted({held[content] for content in wanted}):
+    missing = {photo.content for photo in photos} - set(means)
+    wanted = missing | ({content + _BELOW for content in missing} if lower else set())
+    for path in sorted({held[content] for content in missing}):
         with safe_open(path, framework="numpy") as file:
-            for content in wanted.intersection(file.keys()):
-                means[content] = file.get_tensor(content)
-    return np.stack([means[photo.content] for photo in photos])
+            for name in wanted.intersection(file.keys()):
+                means[name] = file.get_tensor(name)
+    parts = ("", _BELOW) if lower and photos[0].content + _BELOW in means else ("",)
+    return [np.stack([means[photo.content + part] for photo in photos]) for part in parts]

@@ -22,7 +22,7 @@ from tellapart.models.features import Source, load_pretrained
 from tellapart.photos.scan import digest_of
 
 _WEIGHTS: Final = "model.weights.h5"  # Keras' name in its file
-_FORMAT: Final = 1  # counts up where the network is put together otherwise
+_FORMAT: Final = 2  # counts up where the network is put together otherwise
 
 
 def write_keras_file(path: Path, source: Source, head: DenseHead, dropout: float, cache: Path) -> None:
@@ -31,7 +31,7 @@ def write_keras_file(path: Path, source: Source, head: DenseHead, dropout: float
     Args:
         path: Of the file.
         source: The backbone.
-        head: On its pooled features.
+        head: On its pooled features, those of the lower maps among them where it has some.
         dropout: Share of the head's hidden units that training drops.
         cache: Where one like it is kept.
 
@@ -95,7 +95,7 @@ def _by_keras(source: Source, head: DenseHead, dropout: float) -> bytes:
     from tellapart.models.transfer import with_head
 
     pretrained = load_pretrained(source.backbone, source.spec.size, source.path)
-    network = with_head(pretrained, keras_head(head, dropout))
+    network = with_head(pretrained, keras_head(head, dropout), lower=True)
     with TemporaryDirectory(prefix="tellapart-") as folder:
         saved = Path(folder) / "model.keras"
         network.save(saved)

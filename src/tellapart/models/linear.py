@@ -55,7 +55,7 @@ class LinearHead:
 def fit_linear(task: Task) -> Fitted:
     """The recipe `linear`: the head on the backbone, written as one network; no Keras is used."""
     source = source_for(task)
-    found = features_for(task, source)
+    found = features_for(task, source, lower=True)
     start = time.perf_counter()
     with task.progress.bar("Training linear", 1) as bar:
         head = fit_linear_head(found.train, task.labels(task.train), _groups(task))

@@ -7,6 +7,7 @@ is a layer, so that the exported file has it inside.
 from typing import Any, Final
 
 from tellapart.models.backend import keras
+from tellapart.models.lower_maps import lower_in_keras
 
 HEAD_UNITS: Final = 256
 
@@ -60,6 +61,22 @@ def head(channels: int, n_classes: int, *, dropout: float) -> Any:
     return keras.Model(pooled, layers.Dense(n_classes, activation="softmax")(x))
 
 
-def pooled(network: Any) -> Any:
-    """A network of activation maps, followed by the mean of each channel."""
-    return keras.Model(network.input, keras.layers.GlobalAveragePooling2D()(network.output))
+def pooled(network: Any, *, lower: bool = False) -> Any:
+    """A network of activation maps, followed by the mean of each channel.
+
+    Args:
+        network: From photos to its last maps.
+        lower: Whether the means of its lower maps (`lower_maps.py`), where it has some, stand behind those of the last.
+    """
+    return keras.Model(network.input, joined(means(network, lower=lower)))
+
+
+def means(network: Any, *, lower: bool) -> list[Any]:
+    """The means of the last maps' channels, (photos, channels), and where `lower` says so those of the lower maps."""
+    maps = [network.output, lower_in_keras(network) if lower else None]
+    return [keras.layers.GlobalAveragePooling2D()(one) for one in maps if one is not None]
+
+
+def joined(parts: list[Any]) -> Any:
+    """Features one behind the other."""
+    return parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)

@@ -50,11 +50,13 @@ class Graph:
     Attributes:
         photo: The input.
         nodes: In the order in which they were written.
+        written: The operator and the output of each.
         constants: By name.
     """
 
     shape: tuple[int, ...]
     nodes: list[Node] = field(default_factory=list)
+    written: list[tuple[str, Value]] = field(default_factory=list)
     constants: dict[str, np.ndarray] = field(default_factory=dict)
     _kept: dict[tuple[str, tuple[int, ...], bytes], str] = field(default_factory=dict)
 
@@ -74,7 +76,8 @@ class Graph:
         """
         made = Node(kind, [self._name(one) for one in inputs], f"t{len(self.nodes)}", how)
         self.nodes.append(made)
-        return Value(made.output, shape)
+        self.written.append((kind, Value(made.output, shape)))
+        return self.written[-1][1]
 
     def in_order(self, value: Value) -> Value:
         """A tensor with its numbers in Keras' order; only flattened maps can be in another."""

@@ -51,9 +51,9 @@ def in_keras(head: TrainedHead) -> TrainedHead:
     return replace(head, network=keras_head(head.network, HEAD_DROPOUT))
 
 
-def with_head(pretrained: Pretrained, head: Any) -> Any:
-    """The whole network: preprocessing, backbone, pooling, head."""
-    maps = networks.pooled(pretrained.network)
+def with_head(pretrained: Pretrained, head: Any, *, lower: bool = False) -> Any:
+    """The whole network: preprocessing, backbone, pooling (of lower maps, too, or not), head."""
+    maps = networks.pooled(pretrained.network, lower=lower)
     return photo_to(pretrained, keras.Model(maps.input, head(maps.output)))
 
 
