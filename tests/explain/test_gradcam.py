@@ -76,7 +76,7 @@ def test_evidence_of_maps_of_two_sides_is_added_up_in_the_finer_cells(double: Ne
     for method in (hirescam, gradcam):  # of maps that are pooled, both are the same
         coarse, fine = ((maps * gradient).sum(axis=3)[0] for maps, gradient in (last, lower))
         expected = enlarged(np.maximum(together([coarse, fine]), 0), 48)
-        assert method(double, photo, 1) == pytest.approx(expected, rel=1e-3, abs=1e-5 * expected.max())
+        assert method(double, photo, 1) == pytest.approx(expected, rel=1e-3, abs=1e-5 * float(expected.max()))
         without = enlarged(np.maximum(together([coarse, 0 * fine]), 0), 48)
         assert np.abs(expected - without).max() > 0.1 * expected.max()
     assert gradcam_plus_plus(double, photo, 1).shape == (48, 48)

@@ -19,6 +19,7 @@ from tellapart.models.features import source_of
 from tellapart.models.forward import Forward
 from tellapart.models.head_file import read_by_head, with_head
 from tellapart.models.keras_file import write_keras_file
+from tellapart.models.networks import HEAD_UNITS
 from tellapart.models.scratch import predict
 from tellapart.models.task import Task
 
@@ -55,7 +56,7 @@ def test_both_files_read_the_same_maps(name: str, tmp_path: Path) -> None:
     content = backbone_onnx(backbone, 64, path, tmp_path)
     photos = np.random.default_rng(0).uniform(0, 255, (3, 64, 64, 3)).astype(np.float32)
     features = read_by_head(Forward(content), photos)
-    head = fresh_head(features.shape[1], 16, 3, np.random.default_rng(0))
+    head = fresh_head(features.shape[1], HEAD_UNITS, 3, np.random.default_rng(0))
     head = head.behind(1 / (features.std(axis=0) + np.float32(1)))
     write_keras_file(tmp_path / "model.keras", source_of(backbone, 64, path), head, 0.5, tmp_path)
     answers = predict(keras.models.load_model(tmp_path / "model.keras"), photos)
