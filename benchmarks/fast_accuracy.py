@@ -42,13 +42,12 @@ def accuracies(photos: Photos, given: argparse.Namespace, cache: Path) -> tuple[
     """Of each fold: of the head in float32, and of the one in 8 bits."""
     source = source_of(find_backbone("mobilenet_v2"), given.size, given.weights)
     labels = label_numbers(photos.items, photos.classes)
-    plain = pooled_features(source, photos.root, photos.items, cache=cache, progress=Silent())
+    plain = pooled_features(source, photos.root, photos.items, cache=cache, progress=Silent(), lower=True)
     told = []
     for number, (learned, asked) in enumerate(folds(photos, given.pairs)):
         some = [photos.items[place] for place in learned]
-        fast = pooled_features(
-            learning_source(source, some, fast=True), photos.root, some, cache=cache / str(number), progress=Silent()
-        )
+        in_8_bits, own = learning_source(source, some, fast=True), cache / str(number)
+        fast = pooled_features(in_8_bits, photos.root, some, cache=own, progress=Silent(), lower=True)
         groups = np.arange(len(learned))
         heads = [fit_linear_head(features, labels[learned], groups) for features in (plain[learned], fast)]
         told.append([(head.probabilities(plain[asked]).argmax(axis=1) == labels[asked]).mean() for head in heads])
