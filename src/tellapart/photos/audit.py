@@ -1,7 +1,7 @@
 """What is wrong with a folder of photos, before anything is trained."""
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -147,7 +147,7 @@ def audit(
     with (progress or Silent()).bar("Auditing the photos", 3) as bar:
         duplicates = kept_duplicates(photos.items, cache, progress)
         bar.advance()
-        groups = tuple(_group(photos.items, places, duplicates) for places in duplicates.groups)
+        groups = _groups(photos.items, duplicates)
         together = {path: group.paths[0] for group in groups for path in group.paths}
         shortcut = kept_shortcut(photos.items, together, cache, progress)
         bar.advance()
@@ -176,15 +176,20 @@ def photos_for(half: float, test_share: float) -> int:
     return math.ceil(math.ceil(needed) / test_share)
 
 
-def _group(photos: Sequence[Photo], places: Sequence[int], duplicates: Duplicates) -> Group:
-    own = set(places)
-    pairs = tuple(
-        (photos[pair.one].path, photos[pair.other].path, pair.kind, pair.distance)
-        for pair in duplicates.pairs
-        if pair.one in own
+def _groups(photos: Sequence[Photo], duplicates: Duplicates) -> tuple[Group, ...]:
+    number_of = {place: number for number, places in enumerate(duplicates.groups) for place in places}
+    pairs: dict[int, list[tuple[str, str, str, float]]] = defaultdict(list)
+    for pair in duplicates.pairs:
+        evidence = photos[pair.one].path, photos[pair.other].path, pair.kind, pair.distance
+        pairs[number_of[pair.one]].append(evidence)
+    return tuple(
+        Group(
+            tuple(photos[place].path for place in places),
+            tuple(sorted({photos[place].label for place in places})),
+            tuple(pairs[number]),
+        )
+        for number, places in enumerate(duplicates.groups)
     )
-    labels = tuple(sorted({photos[place].label for place in places}))
-    return Group(tuple(photos[place].path for place in places), labels, pairs)
 
 
 def _size(photos: Photos, label: str, test_share: float) -> ClassSize:
