@@ -111,10 +111,12 @@ def test_the_first_trial_has_the_settings_of_augmented(task: Task, monkeypatch: 
 
 def test_what_augmented_took_belongs_to_the_search(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     scripted(monkeypatch, lambda _: [0.1])
-    alone = fit_tuned(task, SIZE).seconds["train"]
+    assert fit_tuned(task, SIZE).found_done == 0
     rows = [Epoch(number, 0.5, 0.5, 0.5, 0.5, 50.0 * number, 1e-3) for number in (1, 2)]
     monkeypatch.setattr(tuning, "_augmented_before", lambda _: rows)
-    assert fit_tuned(replace(task, folder=task.folder / "other" / "place"), SIZE).seconds["train"] > alone + 90
+    fitted = fit_tuned(replace(task, folder=task.folder / "other" / "place"), SIZE)
+    assert fitted.found_done == 100
+    assert fitted.seconds["train"] > 100
 
 
 @pytest.mark.parametrize("best", [0, 1, 2])
