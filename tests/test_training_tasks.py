@@ -174,7 +174,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     write_json(tmp_path / "run" / "results.json", results)
     assert arguments_of(Run(tmp_path / "run"))["on"] == "local"
     assert (tmp_path / "run" / "report.html").is_file()
-    status, _, err = run(capsys, "fit", tmp_path / "photos", "--out", tmp_path / "other", "--on", "local")
+    neither = ("--recipes", CHEAP, "--on", "local")  # no folds to share out, and no search
+    status, _, err = run(capsys, "fit", tmp_path / "photos", "--out", tmp_path / "other", *neither)
     assert status == 2
     assert len(err.splitlines()) == 1
     assert not (tmp_path / "other").exists()
