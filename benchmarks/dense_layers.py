@@ -16,6 +16,7 @@ from feature_views import AS_IT_IS, compared
 from paired import inputs, keep, parser
 from sklearn.model_selection import StratifiedShuffleSplit
 
+from tellapart.evaluation.metrics import score
 from tellapart.models.backbones import find_backbone
 from tellapart.models.bottleneck import HEAD_DROPOUT, HEAD_PLAN, LARGE_BATCH, balance
 from tellapart.models.dense import fresh_head
@@ -62,9 +63,8 @@ def told(features: np.ndarray, labels: np.ndarray, parts: Parts, seed: int) -> t
     )
     with one_thread():
         head, _ = DenseTraining(head, batches, plan, HEAD_DROPOUT, Watcher("head", Silent())).run()
-    shares = head.probabilities(features[asked])
-    own = shares[np.arange(len(asked)), labels[asked]]
-    return float((shares.argmax(axis=1) == labels[asked]).mean()), float(-np.log(np.maximum(own, 1e-7)).mean())
+    found = score(labels[asked], head.probabilities(features[asked]))
+    return found.accuracy, found.log_loss
 
 
 def main() -> None:

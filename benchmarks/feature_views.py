@@ -18,6 +18,7 @@ import numpy as np
 from fast_accuracy import folds, margin_of
 from paired import inputs, keep, parser
 
+from tellapart.evaluation.metrics import score
 from tellapart.models.backbone_file import LOWER, POOLED, backbone_onnx
 from tellapart.models.backbones import find_backbone
 from tellapart.models.features import Source, source_of
@@ -54,9 +55,8 @@ def told(features: np.ndarray, labels: np.ndarray, learned: np.ndarray, asked: n
     n_views = features.shape[1]
     some = features[learned].reshape(-1, features.shape[2])
     head = fit_linear_head(some, labels[learned].repeat(n_views), np.arange(len(learned)).repeat(n_views))
-    shares = head.probabilities(features[asked, 0])
-    own = shares[np.arange(len(asked)), labels[asked]]
-    return float((shares.argmax(axis=1) == labels[asked]).mean()), float(-np.log(np.maximum(own, 1e-7)).mean())
+    found = score(labels[asked], head.probabilities(features[asked, 0]))
+    return found.accuracy, found.log_loss
 
 
 def main() -> None:

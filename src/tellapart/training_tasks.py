@@ -7,9 +7,8 @@ What is done stands there as it does without an engine, so that a run goes on ei
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +21,7 @@ from tellapart.models.features import pooled_features, source_for
 from tellapart.models.recipes import Recipe, finetuned
 from tellapart.models.transfer import share_views
 from tellapart.photos.folds import Folds
+from tellapart.printing import quiet
 from tellapart.progress import Progress, Silent
 from tellapart.scale.parcel import pack, parts, unpacked
 from tellapart.scale.tasks import Engine, Made, Shared, Task, check_workers, open_engine
@@ -143,8 +143,7 @@ class Trainings:
                     told = {"recipe": told_of_recipe(one.recipe), "round": one.number, "scores": scores}
                     yield Task(one.name, {**told, "parcel": parcel}, one.recipe.needs_keras)
 
-        # Standard output is for results; Ray tells there of workers that died.
-        with redirect_stdout(sys.stderr), climb.progress.bar("Trainings", len(missing)) as bar:
+        with quiet(), climb.progress.bar("Trainings", len(missing)) as bar:
             for task, outcome in self.engine.run(train_task, tasks(), shared):
                 if outcome.made is None:
                     failed.append(f"{task.name}: {outcome.error}")

@@ -10,10 +10,8 @@ import io
 import json
 import math
 import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +44,7 @@ from tellapart.models.tuning import Search, fit_tuned
 from tellapart.one_trial import CACHE, COMPLETE, FAILED, PARTS, PRUNED, STATE, TOLD, run_trial
 from tellapart.photos.batches import kept_pixels
 from tellapart.photos.pixels import PixelSpec
+from tellapart.printing import quiet
 from tellapart.progress import Bar, Progress
 from tellapart.scale.parcel import pack, parts
 from tellapart.scale.tasks import Engine, Outcome, Task, check_workers, open_engine
@@ -131,8 +130,7 @@ class Trials:
         """
         shared = shared_by(search, sends=self.sends)
         plan = hashlib.sha256(shared).hexdigest()
-        # Standard output is for results; Ray tells there of workers that died.
-        with redirect_stdout(sys.stderr), search.task.progress.bar(search.title, search.n_trials) as bar:
+        with quiet(), search.task.progress.bar(search.title, search.n_trials) as bar:
             asking = _Asking(search, plan, bar, sends=self.sends)
             for task, outcome in self.engine.run(run_trial, asking.tasks(), shared):
                 asking.take(task.name, outcome)

@@ -6,7 +6,7 @@ the others are built by Keras the first time.
 
 import hashlib
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tellapart.cache import kept_where_possible
 from tellapart.files import write_bytes
@@ -60,7 +60,12 @@ def means_in(content: bytes) -> tuple[str, ...]:
     """Which means a backbone gives that a head can read, `features` and perhaps `lower`, in their order."""
     import onnx
 
-    ends = {end.name for end in onnx.load_from_string(content).graph.output}
+    return means_of(onnx.load_from_string(content).graph)
+
+
+def means_of(graph: Any) -> tuple[str, ...]:
+    """The same of a network that is read already."""
+    ends = {end.name for end in graph.output}
     return tuple(name for name in READ if name in ends)
 
 

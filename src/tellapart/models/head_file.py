@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from tellapart.models.backbone_file import POOLED, READ, means_in
+from tellapart.models.backbone_file import POOLED, READ, means_of
 from tellapart.models.forward import Forward
 from tellapart.models.task import Written
 
@@ -46,7 +46,7 @@ def with_head(backbone: bytes, head: Head) -> bytes:
 
     model = onnx.load_from_string(backbone)
     graph, make = model.graph, onnx.helper
-    names, width = means_in(backbone), len(head.layers[0][0])
+    names, width = means_of(graph), len(head.layers[0][0])
     if len(names) > 1:
         _join(graph, names)
     numbers = range(1, len(head.layers))

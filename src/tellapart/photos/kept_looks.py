@@ -112,7 +112,4 @@ def _without_thumbnail(look: Look) -> dict[str, Any]:
 
 
 def _digest(thumbnails: np.ndarray) -> str:
-    digest = hashlib.sha256()
-    for one in thumbnails:
-        digest.update(one.tobytes())
-    return digest.hexdigest()
+    return hashlib.sha256(thumbnails.data).hexdigest()
