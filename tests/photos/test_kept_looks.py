@@ -81,6 +81,11 @@ def of_another_look(path: Path) -> None:
     path.write_text(json.dumps(rows))
 
 
+def of_another_kind(path: Path) -> None:
+    rows = json.loads(path.read_text())
+    path.write_text(json.dumps({**rows, "photos": list(rows["photos"])}))
+
+
 @pytest.mark.parametrize(
     ("suffix", "damage"),
     [
@@ -90,6 +95,7 @@ def of_another_look(path: Path) -> None:
         (".json", cut),
         (".json", Path.unlink),
         (".json", of_another_look),
+        (".json", of_another_kind),
     ],
 )
 def test_what_is_damaged_is_measured_anew(

@@ -26,7 +26,8 @@ from tellapart.models.kept_features import held_means, keep, pooled
 from tellapart.models.kept_seconds import FILE, add_seconds, seconds_of
 from tellapart.models.task import Task
 from tellapart.models.weights import fingerprint, load_weights
-from tellapart.photos.batches import DECODER, pixels_of
+from tellapart.photos.batches import pixels_of
+from tellapart.photos.decode import DECODER
 from tellapart.photos.pixels import PixelSpec
 from tellapart.photos.scan import Photo, digest_of
 from tellapart.progress import Progress, Silent, track

@@ -14,15 +14,13 @@ import numpy as np
 from tellapart.cache import kept_rows
 from tellapart.errors import PhotosError, UnreadablePhotoError
 from tellapart.machine import usable_cores
-from tellapart.photos.decode import read
+from tellapart.photos.decode import DECODER, read
 from tellapart.photos.pixels import PixelSpec, read_pixels
 from tellapart.photos.scan import Photo, digest_of
 from tellapart.progress import Progress, track
 
 # Photos that are decoded before they are asked for: enough for the batches of every stream, few enough for memory.
 _AHEAD: Final = 64
-# Counts up where the same file gives other pixels, so that what is kept of it is made anew.
-DECODER: Final = "decoder 3"
 _BACK: Final = "Next: bring it back, and the same command with --resume; or begin anew with another --out"
 
 Fetch = Callable[[np.ndarray, np.random.Generator], np.ndarray]

@@ -17,6 +17,8 @@ from PIL import Image, UnidentifiedImageError
 from tellapart.errors import UnreadablePhotoError
 from tellapart.photos.unpacking import LARGE, check_parts, check_room
 
+# Counts up where the same file gives other pixels, so that what is kept of it is made anew.
+DECODER: Final = "decoder 3"
 # MPO is left out on purpose: Pillow's JPEG reader opens such files by itself,
 # and naming MPO here makes `Image.open` raise KeyError.
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")

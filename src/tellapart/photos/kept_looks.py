@@ -16,6 +16,7 @@ import PIL
 
 from tellapart.cache import kept_where_possible, map_rows, write_rows
 from tellapart.files import read_json, write_json
+from tellapart.photos.decode import DECODER
 from tellapart.photos.look import SIDE, Look
 from tellapart.progress import Progress
 
@@ -45,11 +46,12 @@ class KeptLooks:
     """
 
     def __init__(self, cache: Path | None, source: Path) -> None:
-        key = hashlib.sha256(json.dumps([_VERSION, PIL.__version__, str(source.absolute())]).encode()).hexdigest()[:24]
+        named = json.dumps([_VERSION, DECODER, PIL.__version__, str(source.absolute())])
+        key = hashlib.sha256(named.encode()).hexdigest()[:24]
         self._place = None if cache is None else cache / "looks" / key
         self._found: dict[str, dict[str, Any]] = {}
         if self._place is not None:
-            with suppress(OSError, ValueError, KeyError, TypeError):
+            with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
                 self._found = _read(self._place)
 
     def get(self, content: str) -> dict[str, Any] | None:

@@ -33,12 +33,13 @@ _FINE_TICKS = _TICKS | {
     0.3: "0.3 s", 3: "3 s", 30: "30 s", 180: "3 min", 1800: "30 min", 10_800: "3 h",
 }  # fmt: skip
 _LEAST_SECONDS = 0.1
-# Where a label may stand beside its point, in points of type: the nearest first.
+# Where a label may stand beside its point, in points of type: the nearest first, and where points crowd beyond the ends
+# of their intervals, with a line to the point.
 _SPOTS = [
     (dx * reach, dy * reach)
     for reach in (1, 1.7, 2.5)
     for dx, dy in ((9, 0), (-9, 0), (7, 11), (-7, 11), (7, -11), (-7, -11))
-]
+] + [(dx, dy) for dy in (50, -50, 65, -65, 80, -80) for dx in (0, 9, -9)]
 
 
 def ladder(recipes: Sequence[Mapping[str, Any]], *, best: str | None = None, ax: "Axes | None" = None) -> "Figure":
@@ -154,7 +155,7 @@ def _settle(label: Any, taken: "Sequence[Bbox]", inside: "Bbox", *, reach: float
 
     def put(spot: tuple[float, float]) -> "Bbox":
         label.set_position((spot[0] * reach, spot[1] * reach))
-        label.set_horizontalalignment("left" if spot[0] > 0 else "right")
+        label.set_horizontalalignment("left" if spot[0] > 0 else "right" if spot[0] < 0 else "center")
         label.set_verticalalignment("center")
         # The first call brings the words to their place; its answer takes in the line to the point.
         label.get_window_extent()
