@@ -31,9 +31,10 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Two processes: each takes up to 3 GB. A file's tests stay together, as they share what was trained for them.
+# Two processes: each takes up to 3 GB. A file's tests stay together, as they share what was trained for them. Long files
+# come first: `tests/conftest.py` names them.
 test: setup
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 docs: setup
 	$(BIN)/python -m pytest tests/test_docs.py

@@ -1,12 +1,30 @@
 """Shared by all tests: no test reads or fills the user's own cache, store or network."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
+    # Test processes side by side share the cores out: with the threads of each on all of them they wait for one
+    # another, a third longer on two cores. Here, before NumPy's arithmetic is loaded, which counts its threads then.
+    number, count = os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"), os.environ["PYTEST_XDIST_WORKER_COUNT"]
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[int(number) % len(cores) :: int(count)])
+
+# Files that take minutes: the first to be dealt out, so that no process is left with one alone.
+LONG = (
+    "test_pipeline", "test_training_tasks", "test_notebooks", "test_methods", "test_kills", "test_docs",
+    "test_trial_tasks", "test_page_in_browser", "test_cli", "test_recipes", "test_page", "test_disk", "test_keras_file",
+    "test_keeper", "test_onnx_network", "test_comparison",
+)  # fmt: skip
 SHARED = Path(__file__).parent.parent.parent / "shared"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; all others stay in their order."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
 
 
 @pytest.fixture(autouse=True)
@@ -37,4 +55,6 @@ def shared() -> Path:
 @pytest.fixture
 def record_property(record_property: Callable[[str, object], None]) -> Callable[[str, object], None]:
     """As pytest's own, but NumPy's numbers become plain ones: processes side by side send nothing else."""
+    import numpy as np
+
     return lambda name, value: record_property(name, value.item() if isinstance(value, np.generic) else value)

@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from brief import SCRIPT
 from tellapart.demo.furniture_set import draw_furniture
 from tellapart.progress import Silent
 from tellapart.run import Run
@@ -15,10 +16,10 @@ from tellapart.run import Run
 REPOSITORY = Path(__file__).parent.parent
 NOTEBOOKS = [REPOSITORY / "docs" / name for name in ("furniture.ipynb", "food.ipynb")]
 # In the place of the settings of the exercise: no weights from a network, and seconds instead of minutes.
-TINY = """
+TINY = f"""{SCRIPT}
 SIZE, BATCH, EPOCHS, WEIGHTS, BACKBONE = 32, 16, 1, None, "pocket"
-GRID = {"dropout": (0.3,), "rate": (1e-3,)}
-TELLAPART = {"image_size": 32, "epochs": 1, "trials": 1, "search_time": 60}
+GRID = {{"dropout": (0.3,), "rate": (1e-3,)}}
+TELLAPART = {{"image_size": 32, "epochs": 1, "trials": 1, "search_time": 60}}
 """
 
 

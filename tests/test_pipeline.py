@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 import tellapart as ta
 from as_user import Notes
+from brief import SCRIPT, brief_explanations
 from ladder_set import draw_shapes, random_weights
 from tellapart.errors import OptionError, PhotosError, RunFolderError, UnknownNameError, WeightsError
 from tellapart.explain import leave
@@ -22,6 +24,7 @@ from tellapart.models import weights
 from tellapart.models.pocket import FILE
 from tellapart.models.recipes import Recipe, fit_recipe
 from tellapart.models.task import Fitted, Task
+from tellapart.report.figures import draw_figures
 from tellapart.report.page import write_report
 from tellapart.reproduction import arguments_of
 from tellapart.times import Cost, key_of, read_times, remember
@@ -31,7 +34,16 @@ pytestmark = pytest.mark.slow
 ALL = ["majority", "baseline", "deeper", "augmented", "tuned", "linear", "bottleneck", "finetuned"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module", autouse=True)
+def briefly() -> Iterator[None]:
+    """What explains the ladder is tried in `explain`, and figures are looked at where a run of these tests has them."""
+    with pytest.MonkeyPatch.context() as patch:
+        brief_explanations(patch)
+        patch.setattr("tellapart.report.page.draw_figures", lambda _: [])
+        yield
+
+
+@pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photos with a copy and a broken file among them."""
     place = tmp_path_factory.mktemp("ladder")
@@ -42,11 +54,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def whole(place: Path, tmp_path_factory: pytest.TempPathFactory) -> ta.Run:
     """One run of the whole ladder, shared by the tests that only read it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TELLAPART_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr("tellapart.report.page.draw_figures", draw_figures)
         return climb(place, place / "run")
 
 
@@ -264,12 +277,13 @@ def test_without_weights_the_built_in_backbone_takes_over_and_a_resumed_run_keep
     assert again.results["notes"] == [why]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def side_by_side(place: Path, tmp_path_factory: pytest.TempPathFactory) -> ta.Run:
     """A run on two backbones; the weights file is that of the one that is not built in."""
     settings = {"backbone": "pocket,mobilenet_v2", "recipes": "majority,bottleneck,finetuned", "epochs": 1}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TELLAPART_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr("tellapart.report.page.draw_figures", draw_figures)
         return climb(place, place / "two", weights=random_weights(place), **settings)
 
 
@@ -382,10 +396,10 @@ def test_the_run_folder_must_lie_outside_the_photos(place: Path) -> None:
 
 
 def test_the_demo_climbs_every_step_without_a_network(tmp_path: Path) -> None:
-    """The whole ladder in a process of its own, in which any use of a network is an error."""
+    """The whole ladder, of few epochs, in a process of its own, in which any use of a network is an error."""
     place = tmp_path / "demo"
-    script = f"""
-import socket
+    script = f"""{SCRIPT}
+import functools, socket
 def refuse(*args, **kwargs):
     raise AssertionError("a socket was made")
 socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
@@ -394,6 +408,7 @@ from tellapart.progress import Silent
 class Told(Silent):
     def note(self, text):
         print(text)
+pipeline.fit = functools.partial(pipeline.fit, epochs=2)
 pipeline.demo({str(place)!r}, photos_per_class=8, search_time=1.0, progress=Told())
 """
     names = ("PATH", "HOME", "TELLAPART_CACHE", "KERAS_BACKEND", "LD_LIBRARY_PATH")
@@ -438,6 +453,7 @@ def test_the_base_installation_climbs_to_a_dense_head(place: Path, tmp_path: Pat
         "        if name.partition('.')[0] in FAR:\n"
         "            raise ModuleNotFoundError(name, name=name)\n"
         "sys.meta_path.insert(0, Missing())\n"
+        f"{SCRIPT}\n"
         "import tellapart\n"
         "tellapart.fit(*sys.argv[1:3], recipes='majority,linear,bottleneck', backbone=sys.argv[3], "
         "weights=sys.argv[4], image_size=64, epochs=9)"

@@ -339,8 +339,8 @@ def test_a_worker_and_then_the_command_are_killed_and_the_best_network_is_handed
     wait_for(lambda: kill_worker(job.pid, "spawn_main"), job)
     wait_for(lambda: [one for one in trials_of(tmp_path / "run") if one.state.name == "COMPLETE"], job)
     job.send_signal(signal.SIGKILL)
-    job.communicate()
-    assert 0 < sum(one.state.name == "COMPLETE" for one in trials_of(tmp_path / "run")) < TRIALS
+    said, _ = job.communicate()
+    assert 0 < sum(one.state.name == "COMPLETE" for one in trials_of(tmp_path / "run")) < TRIALS, said
     finished(started(tmp_path, "run", "local", "2"))
     told, trials = result_of(tmp_path, "run"), trials_of(tmp_path / "run")
     assert told["trials"] == TRIALS

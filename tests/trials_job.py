@@ -2,8 +2,10 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -57,16 +59,23 @@ def search(task: Task, on: str | None, workers: int | None) -> dict[str, Any]:
 def trials_of(run: Path) -> list[Any]:
     """All trials that the study of a run holds."""
     path = run / "study.db"
-    if not path.is_file():
+    if not _is_made(path):
         return []
     storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
     try:
         return list(optuna.load_study(study_name="tuned", storage=storage).trials)
-    except KeyError:  # it is not yet made
-        return []
     finally:
         storage.remove_session()
         storage.engine.dispose()
+
+
+def _is_made(path: Path) -> bool:
+    """Whether the study is there. Optuna makes the tables that it misses: who only looks must not come between."""
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            return bool(database.execute("SELECT 1 FROM studies").fetchall())
+    except sqlite3.OperationalError:  # no file, no table, or it is being written
+        return False
 
 
 def one_trial(place: Path, on: str) -> bytes:

@@ -202,8 +202,9 @@ def forget_epochs(folder: Path) -> None:
 def forget_networks() -> None:
     """Give the memory of networks back; Keras keeps what it built."""
     if is_loaded():
-        keras.backend.clear_session()
-    gc.collect()
+        keras.backend.clear_session()  # which collects as well
+    else:
+        gc.collect()
 
 
 def _evaluate(trained: Trained, climb: Climb) -> tuple[Evaluation, Answers]:

@@ -71,6 +71,12 @@ def bare_copy(run: Path, target: Path, **change: Any) -> Path:
     return target
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what the page says in words: its figures take ten seconds."""
+    monkeypatch.setattr("tellapart.report.page.draw_figures", lambda _: [])
+
+
 def _forget(run: Path, *keys: str) -> None:
     results = json.loads((run / "results.json").read_text(encoding="utf-8"))
     kept = {key: value for key, value in results.items() if key not in keys}
@@ -137,6 +143,7 @@ def test_every_picture_of_a_step_has_its_table(page: Page) -> None:
     assert all(attrs.get("scope") in {"col", "row"} for tag, attrs in page.tags if tag == "th")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_first_screen_names_the_hardest_class_and_the_problems(run: Path, page: Page, tmp_path: Path) -> None:
     assert re.search(r"Hardest class: “\w+”, \d+ of 13 found\.", page.text)
     assert "The audit found" not in page.text
@@ -266,12 +273,14 @@ def test_too_few_photos_for_a_curve_are_told_without_a_figure(run: Path, tmp_pat
     assert not (tmp_path / "few" / "figures" / "learning_curve.png").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_folds_are_told(run: Path, tmp_path: Path) -> None:
     split = {"train": 0, "valid": 0, "test": 52, "folds": 5, "fingerprint": "1" * 64}
     page = Page(write_report(bare_copy(run, tmp_path / "folds", split=split)))
     assert "cut into 5 folds" in page.text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_long_list_of_files_is_cut(run: Path, tmp_path: Path) -> None:
     photos = json.loads((run / "results.json").read_text(encoding="utf-8"))["photos"]
     photos["excluded"] = [{"path": f"{i}.jpg\ud800", "reason": "damaged"} for i in range(250)]
@@ -279,6 +288,7 @@ def test_a_long_list_of_files_is_cut(run: Path, tmp_path: Path) -> None:
     assert "and 50 more" in page.text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_corrected_labels_are_told(run: Path, tmp_path: Path) -> None:
     photos = json.loads((run / "results.json").read_text(encoding="utf-8"))["photos"]
     changed = [{"path": f"{i}.jpg", "from": "bed", "to": "<b>sofa</b>"} for i in range(250)]
@@ -291,6 +301,7 @@ def test_corrected_labels_are_told(run: Path, tmp_path: Path) -> None:
     assert "and more, all of them in results.json" in page.text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_audit_of_the_run_stands_among_the_photos(run: Path, tmp_path: Path) -> None:
     target = bare_copy(run, tmp_path / "audited")
     write_audit_json(target)
@@ -307,6 +318,7 @@ def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "report.html").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_half_a_comparison_is_refused(run: Path, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path, ignore_errors=True)
     with pytest.raises(RunFolderError, match="not whole"):
