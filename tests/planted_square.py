@@ -66,7 +66,7 @@ def trained(kind: str = "pooled", square: int = SQUARE) -> bytes:
     network = networks.baseline(len(CLASSES), SIZE) if kind == "flattened" else _pooled(widths)
     drawn, labels, _ = pictures(1200, 1, square)
     loss = keras.losses.SparseCategoricalCrossentropy()
-    network.compile(keras.optimizers.Adam(2e-3), loss, jit_compile=False)  # half of the time, otherwise
+    network.compile(keras.optimizers.Adam(2e-3), loss, jit_compile=False)  # XLA is slower on a CPU
     network.fit(drawn.astype(np.float32), labels, batch_size=32, epochs=6, verbose=0)
     return to_onnx(network)
 
