@@ -1,13 +1,14 @@
 """A run made again, and what is found to differ; copies that were changed stand for the second run."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import tellapart as ta
+from brief import brief_explanations
 from ladder_set import draw_shapes
 from reproduced_run import copied, edited, small_run
 from tellapart.differences import Pair
@@ -19,12 +20,21 @@ from tellapart.reproduction import DIFFERS, NEAR, SAME, arguments_of, compare, r
 Change = Callable[[dict[str, Any]], object]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module", autouse=True)
+def briefly() -> Iterator[None]:
+    """Pages and pictures are no part of what is compared."""
+    with pytest.MonkeyPatch.context() as patch:
+        brief_explanations(patch)
+        patch.setattr("tellapart.report.page.draw_figures", lambda _: [])
+        yield
+
+
+@pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("reproduction")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def first(place: Path) -> ta.Run:
     return small_run(place)
 

@@ -23,6 +23,7 @@ from tiny_presets import (
 from tiny_set import draw_set, photos_of, task_on
 
 import tellapart as ta
+from brief import brief_explanations
 from tellapart.errors import OptionError, WeightsError
 from tellapart.models import hub, transfer
 from tellapart.models.backbones import build_backbone, find_backbone
@@ -143,6 +144,7 @@ def test_damaged_weights_are_a_weights_error(copied: Path, presets: Path) -> Non
 @pytest.mark.slow
 def test_a_preset_climbs_the_ladder_beside_pocket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transfer, "VIEWS", 2)
+    brief_explanations(monkeypatch)
     photos = draw_set(tmp_path / "photos")
     folder = save(own_network("vit"), "ViT", 32, tmp_path / "my preset")
     run = ta.fit(photos, tmp_path / "run", backbone=f"pocket,hub:{folder}", recipes="bottleneck,finetuned", epochs=1)
