@@ -1,14 +1,14 @@
 """Shared by all tests: no test reads or fills the user's own cache, store or network."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
     # Test processes side by side share the cores out: with the threads of each on all of them they wait for one
-    # another, a third longer on two cores. Here, before NumPy's arithmetic is loaded, which counts its threads then.
+    # another. Here, before NumPy's arithmetic is loaded, which counts its threads then.
     number, count = os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"), os.environ["PYTEST_XDIST_WORKER_COUNT"]
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[int(number) % len(cores) :: int(count)])
@@ -17,7 +17,7 @@ if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
 LONG = (
     "test_pipeline", "test_training_tasks", "test_notebooks", "test_methods", "test_kills", "test_docs",
     "test_trial_tasks", "test_page_in_browser", "test_cli", "test_recipes", "test_page", "test_disk", "test_keras_file",
-    "test_keeper", "test_onnx_network", "test_comparison",
+    "test_keeper", "test_reproduction", "test_hub", "test_onnx_network", "test_comparison",
 )  # fmt: skip
 SHARED = Path(__file__).parent.parent.parent / "shared"
 
@@ -34,6 +34,17 @@ def private_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     monkeypatch.setenv("TELLAPART_CACHE", str(place / "cache"))
     monkeypatch.setenv("TELLAPART_WEIGHTS", str(place / "weights"))
     monkeypatch.delenv("TELLAPART_OFFLINE", raising=False)
+
+
+@pytest.fixture(scope="module")
+def briefly() -> Iterator[None]:
+    """For tests of runs of which neither explanations, tried whole in `explain`, nor figures are looked at."""
+    from brief import brief_explanations
+
+    with pytest.MonkeyPatch.context() as patch:
+        brief_explanations(patch)
+        patch.setattr("tellapart.report.page.draw_figures", lambda _: [])
+        yield
 
 
 @pytest.fixture

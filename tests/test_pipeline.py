@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 
 import tellapart as ta
 from as_user import Notes
-from brief import SCRIPT, brief_explanations
+from brief import SCRIPT
 from ladder_set import draw_shapes, random_weights
 from tellapart.errors import OptionError, PhotosError, RunFolderError, UnknownNameError, WeightsError
 from tellapart.explain import leave
@@ -30,17 +29,8 @@ from tellapart.reproduction import arguments_of
 from tellapart.times import Cost, key_of, read_times, remember
 from vgg16_file import write_vgg16
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("briefly")]
 ALL = ["majority", "baseline", "deeper", "augmented", "tuned", "linear", "bottleneck", "finetuned"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def briefly() -> Iterator[None]:
-    """What explains the ladder is tried in `explain`, and figures are looked at where a run of these tests has them."""
-    with pytest.MonkeyPatch.context() as patch:
-        brief_explanations(patch)
-        patch.setattr("tellapart.report.page.draw_figures", lambda _: [])
-        yield
 
 
 @pytest.fixture(scope="module")

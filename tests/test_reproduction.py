@@ -1,14 +1,13 @@
 """A run made again, and what is found to differ; copies that were changed stand for the second run."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import tellapart as ta
-from brief import brief_explanations
 from ladder_set import draw_shapes
 from reproduced_run import copied, edited, small_run
 from tellapart.differences import Pair
@@ -18,15 +17,7 @@ from tellapart.models.study import CUT_OFF
 from tellapart.reproduction import DIFFERS, NEAR, SAME, arguments_of, compare, reproduce
 
 Change = Callable[[dict[str, Any]], object]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def briefly() -> Iterator[None]:
-    """Pages and pictures are no part of what is compared."""
-    with pytest.MonkeyPatch.context() as patch:
-        brief_explanations(patch)
-        patch.setattr("tellapart.report.page.draw_figures", lambda _: [])
-        yield
+pytestmark = pytest.mark.usefixtures("briefly")  # pages and pictures are no part of what is compared
 
 
 @pytest.fixture(scope="module")

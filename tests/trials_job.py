@@ -72,7 +72,8 @@ def trials_of(run: Path) -> list[Any]:
 def _is_made(path: Path) -> bool:
     """Whether the study is there. Optuna makes the tables that it misses: who only looks must not come between."""
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        # To write as well, as what a kill left half written is undone by who opens it next; it makes no file.
+        with closing(sqlite3.connect(f"file:{path}?mode=rw", uri=True)) as database:
             return bool(database.execute("SELECT 1 FROM studies").fetchall())
     except sqlite3.OperationalError:  # no file, no table, or it is being written
         return False

@@ -219,7 +219,7 @@ def test_the_intervals_of_a_test_score_cover_the_truth(record_property: Callable
         "ece": expected_calibration_error(labels, probabilities),
     }
     covered = []
-    for _ in range(600):  # docs/LOG.md has the figures of 2,000
+    for _ in range(2000):
         found = test_score(*answers(generator, 200))
         covered.append(
             [getattr(found, f"{name}_low") <= value <= getattr(found, f"{name}_high") for name, value in true.items()]
@@ -227,6 +227,6 @@ def test_the_intervals_of_a_test_score_cover_the_truth(record_property: Callable
     shares = dict(zip(true, np.mean(covered, axis=0), strict=True))
     record_property("coverage", {name: float(share) for name, share in shares.items()})
     ece = shares.pop("ece")
-    assert all(0.925 <= share <= 0.975 for share in shares.values()), shares
+    assert all(0.93 <= share <= 0.97 for share in shares.values()), shares
     # An error of calibration is a sum of distances, whose draws are all too high: docs/LOG.md has the figures.
     assert ece > 0.85
