@@ -12,11 +12,13 @@
 All have the same photos, decoded before, the same space, network and training, the settings of `augmented` first, and
 so many seconds from the moment at which their process, which has loaded Keras, begins to search. A worker has one core.
 Each pair has a seed of its own; their order changes from pair to pair. Told are epochs done, trials begun, the lowest
-validation loss within the time, and the seconds until the first epoch was done.
+validation loss within the time, the seconds until the first epoch was done, and those an epoch of the first trial took,
+whose settings are the same by all ways: the others' networks are drawn, larger ones by one way than by another.
 """
 
 import argparse
 import json
+import math
 import multiprocessing
 import os
 import secrets
@@ -246,9 +248,15 @@ def figures(lines: list[list[Any]], start: float, seconds: float, took: float) -
         "trials": len({line[0] for line in within}),
         "lowest loss": round(min(line[2] for line in within), 4),
         "first epoch after, seconds": round(min(line[3] for line in lines) - start, 2),
+        "first trial, seconds an epoch": seconds_an_epoch([line[3] for line in within if line[0] == repr(AUGMENTED)]),
         "whole, seconds": round(took, 2),
         "curve": [[round(line[3] - start, 2), round(line[2], 4)] for line in within],
     }
+
+
+def seconds_an_epoch(ends: list[float]) -> float | None:
+    """What an epoch of a trial took, the first, in which it is compiled, left out."""
+    return round((ends[-1] - ends[0]) / (len(ends) - 1), 2) if len(ends) > 1 else None
 
 
 def run(way: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -287,7 +295,10 @@ def measure(options: argparse.Namespace) -> None:
         own = argparse.Namespace(**{**vars(options), "seed": options.seed + number})
         for way in ways if number % 2 == 0 else reversed(ways):
             found[way].append(run(way, own))
-    told = ("epochs", "trials", "lowest loss", "first epoch after, seconds", "whole, seconds")
+            sys.stderr.write(
+                f"{way} {json.dumps(found[way][-1])}\n"
+            )  # what is measured outlives an end before the last
+    told = ("epochs", "trials", "lowest loss", "first epoch after, seconds", "first trial, seconds an epoch")
     keep(
         "search_engines",
         f"The search of `tuned` on {options.photos.name} at {options.size} pixels for {options.seconds:.0f} seconds, "
@@ -296,7 +307,8 @@ def measure(options: argparse.Namespace) -> None:
         {
             "reached": {way: spread([one["lowest loss"] for one in some])["median"] for way, some in found.items()},
             "figures": {
-                way: {name: spread([one[name] for one in some]) for name in told} for way, some in found.items()
+                way: {name: spread([one[name] for one in some if one[name] is not None] or [math.nan]) for name in told}
+                for way, some in found.items()
             },
             "pairs": options.pairs,
             "all": found,

@@ -1,6 +1,8 @@
-"""Explanations of a few steps, for tests of what stands around them: `tests/explain` tries them whole."""
+"""Short cuts for tests of what stands around: explanations of a few steps, which `tests/explain` tries whole, and networks
+that are not traced."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,3 +24,15 @@ def brief_explanations(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(maximise, "_FEWEST", 4)
     patch.setattr(inside, "_PHOTOS", 24)
     patch.setattr(ladder_heatmaps, "_SAMPLE", 8e9)
+
+
+def untraced(patch: pytest.MonkeyPatch) -> None:
+    """Train operation by operation: TensorFlow takes longer to trace a network than to train it for so few steps."""
+    from tellapart.models.backend import keras
+
+    genuine = keras.Model.compile
+
+    def compile_untraced(network: Any, *given: Any, **how: Any) -> None:
+        genuine(network, *given, **how, run_eagerly=True)
+
+    patch.setattr(keras.Model, "compile", compile_untraced)

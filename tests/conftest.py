@@ -38,11 +38,15 @@ def private_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
 
 @pytest.fixture(scope="module")
 def briefly() -> Iterator[None]:
-    """For tests of runs of which neither explanations, tried whole in `explain`, nor figures are looked at."""
-    from brief import brief_explanations
+    """For tests of runs of which neither explanations, tried whole in `explain`, nor figures are looked at.
+
+    Runs in processes of their own (the demo, the notebooks, kills) train as users do: traced.
+    """
+    from brief import brief_explanations, untraced
 
     with pytest.MonkeyPatch.context() as patch:
         brief_explanations(patch)
+        untraced(patch)
         patch.setattr("tellapart.report.page.draw_figures", lambda _: [])
         yield
 
