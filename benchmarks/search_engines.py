@@ -235,10 +235,10 @@ def child(options: argparse.Namespace) -> None:
         WAYS[options.child](task, options)
         took = time.time() - start
         lines = [json.loads(line) for line in (Path(place) / _FILE).read_text(encoding="utf-8").splitlines()]
-    sys.stdout.write("\n" + json.dumps(figures(lines, start, options.seconds, took)) + "\n")
+    sys.stdout.write("\n" + json.dumps(figures_of(lines, start, options.seconds, took)) + "\n")
 
 
-def figures(lines: list[list[Any]], start: float, seconds: float, took: float) -> dict[str, Any]:
+def figures_of(lines: list[list[Any]], start: float, seconds: float, took: float) -> dict[str, Any]:
     """What counts of the epochs that were done within the time."""
     within = [line for line in lines if line[3] - start <= seconds]
     if not within:
@@ -299,17 +299,18 @@ def measure(options: argparse.Namespace) -> None:
                 f"{way} {json.dumps(found[way][-1])}\n"
             )  # what is measured outlives an end before the last
     told = ("epochs", "trials", "lowest loss", "first epoch after, seconds", "first trial, seconds an epoch")
+    figures = {
+        way: {name: spread([one[name] for one in some if one[name] is not None] or [math.nan]) for name in told}
+        for way, some in found.items()
+    }
     keep(
         "search_engines",
         f"The search of `tuned` on {options.photos.name} at {options.size} pixels for {options.seconds:.0f} seconds, "
         f"{usable_cores()} cores: {WORKERS} workers by tasks of this package, by Optuna's storage and by Ray Tune, and "
         "one trial after another",
         {
-            "reached": {way: spread([one["lowest loss"] for one in some])["median"] for way, some in found.items()},
-            "figures": {
-                way: {name: spread([one[name] for one in some if one[name] is not None] or [math.nan]) for name in told}
-                for way, some in found.items()
-            },
+            "reached": {name: {way: some[name]["median"] for way, some in figures.items()} for name in told},
+            "figures": figures,
             "pairs": options.pairs,
             "all": found,
         },

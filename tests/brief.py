@@ -1,6 +1,7 @@
-"""Short cuts for tests of what stands around: explanations of a few steps, which `tests/explain` tries whole, and networks
-that are not traced."""
+"""Short cuts for tests of what stands around: brief explanations, which `tests/explain` tries whole, and no tracing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,3 +37,12 @@ def untraced(patch: pytest.MonkeyPatch) -> None:
         genuine(network, *given, **how, run_eagerly=True)
 
     patch.setattr(keras.Model, "compile", compile_untraced)
+
+
+@contextmanager
+def brief() -> Iterator[pytest.MonkeyPatch]:
+    """Both, while the block runs; what else is to be changed meanwhile may be added."""
+    with pytest.MonkeyPatch.context() as patch:
+        brief_explanations(patch)
+        untraced(patch)
+        yield patch

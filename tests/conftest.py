@@ -42,11 +42,9 @@ def briefly() -> Iterator[None]:
 
     Runs in processes of their own (the demo, the notebooks, kills) train as users do: traced.
     """
-    from brief import brief_explanations, untraced
+    from brief import brief
 
-    with pytest.MonkeyPatch.context() as patch:
-        brief_explanations(patch)
-        untraced(patch)
+    with brief() as patch:
         patch.setattr("tellapart.report.page.draw_figures", lambda _: [])
         yield
 

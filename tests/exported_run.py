@@ -7,6 +7,7 @@ from shutil import rmtree
 from tempfile import mkdtemp
 
 import tellapart as ta
+from brief import brief
 from reproduced_run import small_run
 
 
@@ -15,4 +16,5 @@ def run_to_export() -> ta.Run:
     """`run` beside `photos`; nobody changes it."""
     place = Path(mkdtemp(prefix="tellapart-tests-"))
     atexit.register(rmtree, place, ignore_errors=True)
-    return small_run(place)
+    with brief():
+        return small_run(place)

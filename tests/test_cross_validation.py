@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from brief import brief
 from ladder_set import CLASSES, draw_shapes
 from tellapart.answer_tables import read_answers
 from tellapart.climb import Climb
@@ -34,7 +35,7 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Climb, Folds, dic
     folds = cut_into_folds(photos, Duplicates((), ()), n_folds=3)
     options = Options(seed=0, image_size=32, epochs=6, search_time=40.0)
     climb = Climb(photos, folds.whole(), options, place / "run", place / "cache", Silent())
-    with pytest.MonkeyPatch.context() as patch:
+    with brief() as patch:
         patch.setattr("tellapart.evaluation.calibration.FEWEST", 5)
         results, model = climb_in_folds(STEPS, climb, folds)
     return climb, folds, results, model

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pytest_examples import CodeExample, EvalExample, find_examples
 
+from brief import brief_explanations
 from ladder_set import draw_shapes
 
 REPOSITORY = Path(__file__).parent.parent
@@ -40,6 +41,7 @@ def test_examples_run(
     monkeypatch.chdir(place)
     paths = sorted(str(path) for path in (place / "photos").rglob("*.*"))
     names = {"paths": paths, "labels": [Path(path).parent.name for path in paths]}
+    brief_explanations(monkeypatch)
     eval_example.run(example, module_globals=names)
 
 

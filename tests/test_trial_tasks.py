@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from bulk_job import kill_worker, wait_for
 from needed import needs_ray
+from ray_cluster import cluster
 from worked import Here
 
 from as_user import Notes, run
@@ -376,6 +377,20 @@ def test_ray_and_the_local_pool_make_the_same_result_file(tmp_path: Path) -> Non
     assert {name: array.tobytes() for name, array in arrays[0].items()} == {
         name: array.tobytes() for name, array in arrays[1].items()
     }
+
+
+@pytest.mark.slow
+@needs_ray
+def test_a_cluster_that_sees_no_disk_of_ours(tmp_path: Path) -> None:
+    task_in(tmp_path, "far")
+    with cluster(tmp_path / "node") as (address, inside):
+        finished(started(tmp_path, "far", address, "2", **inside))
+    told, rows = result_of(tmp_path, "far"), read_csv(tmp_path / "far" / "recipes" / "tuned" / "trials.csv")
+    assert told["trials"] == len(rows) == TRIALS
+    assert {row["state"] for row in rows} <= {"COMPLETE", "PRUNED"}
+    assert float(rows[told["best_trial"]]["valid_loss"]) == pytest.approx(told["loss"], rel=1e-3)
+    assert list((tmp_path / "node" / "parcels").glob("*/plan.json"))
+    assert not (tmp_path / "far-cache" / "trainings").exists()
 
 
 def test_a_search_by_the_job_of_these_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

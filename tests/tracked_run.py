@@ -7,6 +7,7 @@ import pytest
 
 import tellapart as ta
 from as_user import Notes
+from brief import brief
 from ladder_set import draw_shapes
 
 
@@ -16,9 +17,10 @@ def tracked_run(
     """`place/run`, made of `place/photos`, and what it told."""
     photos = draw_shapes(place / "photos", per_class=8)
     notes = Notes()
-    run = ta.fit(
-        photos, place / "run", recipes=recipes, folds=folds, image_size=32, epochs=2, track=track, progress=notes
-    )
+    with brief():
+        run = ta.fit(
+            photos, place / "run", recipes=recipes, folds=folds, image_size=32, epochs=2, track=track, progress=notes
+        )
     return run, notes
 
 

@@ -92,9 +92,10 @@ def one_trial(place: Path, on: str) -> bytes:
     return outcome.made.content
 
 
-def started(place: Path, *words: str) -> "subprocess.Popen[str]":
+def started(place: Path, *words: str, **variables: str) -> "subprocess.Popen[str]":
     """The job: run, engine, workers; or `one` and an engine."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    path = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {**os.environ, **path, "TF_CPP_MIN_LOG_LEVEL": "3", **variables}
     command = [sys.executable, __file__, str(place), *words]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
