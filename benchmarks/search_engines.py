@@ -295,9 +295,8 @@ def measure(options: argparse.Namespace) -> None:
         own = argparse.Namespace(**{**vars(options), "seed": options.seed + number})
         for way in ways if number % 2 == 0 else reversed(ways):
             found[way].append(run(way, own))
-            sys.stderr.write(
-                f"{way} {json.dumps(found[way][-1])}\n"
-            )  # what is measured outlives an end before the last
+            # What is measured outlives an end before the last.
+            sys.stderr.write(f"{way} {json.dumps(found[way][-1])}\n")
     told = ("epochs", "trials", "lowest loss", "first epoch after, seconds", "first trial, seconds an epoch")
     figures = {
         way: {name: spread([one[name] for one in some if one[name] is not None] or [math.nan]) for name in told}

@@ -40,7 +40,7 @@ def private_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
 def briefly() -> Iterator[None]:
     """For tests of runs of which neither explanations, tried whole in `explain`, nor figures are looked at.
 
-    Commands in processes of their own (the demo, kills) train as users do: traced.
+    Processes of their own (the demo, the notebooks, kills) train as users do: traced.
     """
     from brief import brief
 

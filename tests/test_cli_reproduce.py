@@ -9,7 +9,7 @@ import tellapart as ta
 from as_user import run
 from reproduced_run import copied, small_run
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("briefly")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,6 @@ REPOSITORY = Path(__file__).parent.parent
 NOTEBOOKS = [REPOSITORY / "docs" / name for name in ("furniture.ipynb", "food.ipynb")]
 # In the place of the settings of the exercise: no weights from a network, and seconds instead of minutes.
 TINY = f"""{SCRIPT}
-from brief import untraced
-untraced(MonkeyPatch())
 SIZE, BATCH, EPOCHS, WEIGHTS, BACKBONE = 32, 16, 1, None, "pocket"
 GRID = {{"dropout": (0.3,), "rate": (1e-3,)}}
 TELLAPART = {{"image_size": 32, "epochs": 1, "trials": 1, "search_time": 60}}
