@@ -2,9 +2,9 @@
 
     python benchmarks/epochs.py [--photos PHOTOS] [--pairs 5] [--epochs 6] [--seed 0]
 
-Both learn from the same photos for so many epochs, from the files on: ours decodes them once into an empty cache,
-the tutorial (`image_dataset_from_directory`, `compile`, `fit`) in each epoch. An epoch is timed from the second on,
-when the networks are built, its validation included.
+Both learn from the same photos for so many epochs, each time in a process of its own, from the files on: ours decodes
+them once into an empty cache, the tutorial (`image_dataset_from_directory`, `compile`, `fit`) in each epoch. An epoch
+is timed from the second on, when the networks are built, its validation included.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from paired import OURS, STOCK, compare, inputs, keep, parser, spread
+from paired import OURS, STOCK, Timed, apart, compare, inputs, keep, parser, spread
 from tutorial import Curve, class_folders, datasets, fresh_task, noted
 
 from tellapart.models import networks
@@ -80,10 +80,10 @@ def measure(options: argparse.Namespace) -> None:
     for recipe in NETWORKS:
         kept: dict[str, list[dict[str, Any]]] = {OURS: [], STOCK: []}
 
-        def run(name: str, train: Callable[..., dict[str, Any]], recipe: str = recipe, kept: Any = kept) -> Any:
-            found = train(recipe, options)
-            kept[name].append(found)
-            return found
+        def run(name: str, train: Callable[..., dict[str, Any]], recipe: str = recipe, kept: Any = kept) -> Timed:
+            timed = apart(name, train, recipe, options)
+            kept[name].append(timed.found)
+            return timed
 
         whole = compare(
             {OURS: lambda run=run: run(OURS, ours), STOCK: lambda run=run: run(STOCK, stock)},

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from paired import OURS, STOCK, compare, inputs, keep, parser, spread
+from paired import OURS, STOCK, compare, inputs, keep, leave_memory, parser, spread
 
 from tellapart.models.backbone_file import POOLED, backbone_onnx
 from tellapart.models.backbones import build_backbone, find_backbone
@@ -177,6 +177,7 @@ def main() -> None:
     options = taken.parse_args()
     sizes = [int(size) for size in options.sizes.split(",")]
     figures = []
+    leave_memory()  # ours does without Keras here
     with inputs(options), TemporaryDirectory() as place:
         folder = Path(place)
         link_photos(options.photos, folder, options.n)

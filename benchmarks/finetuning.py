@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from paired import OURS, STOCK, compare, inputs, parser
+from paired import OURS, STOCK, Timed, apart, compare, inputs, parser
 from tutorial import Curve, class_folders, datasets, fresh_task, keep_to_equal_loss, noted
 
 from tellapart.models import networks
@@ -88,11 +88,12 @@ def measure(options: argparse.Namespace) -> None:
     curves: dict[str, list[Curve]] = {OURS: [], STOCK: []}
     ends: dict[str, list[dict[str, float]]] = {OURS: [], STOCK: []}
 
-    def run(name: str) -> dict[str, float]:
-        curve, accuracy = (ours if name == OURS else stock)(options)
+    def run(name: str) -> Timed:
+        timed = apart(name, ours if name == OURS else stock, options)
+        curve, accuracy = timed.found
         curves[name].append(curve)
         ends[name].append({"valid_loss": round(min(loss for _, loss in curve), 4), "valid_accuracy": accuracy})
-        return ends[name][-1]
+        return Timed(timed.seconds, ends[name][-1])
 
     whole = compare({OURS: lambda: run(OURS), STOCK: lambda: run(STOCK)}, pairs=options.pairs, warm_up=False)
     keep_to_equal_loss(

@@ -11,9 +11,12 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -56,11 +59,47 @@ def inputs(given: argparse.Namespace) -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True)
+class Timed:
+    """What a run gave, and its own seconds."""
+
+    seconds: float
+    found: Any
+
+
+def apart(name: str, run: Callable[..., Any], *given: Any) -> Timed:
+    """Call a function in a process of its own, timed once Keras is loaded there.
+
+    Tellapart sets for its whole process how memory is held (`models/held_memory.py`), which stock Keras has not.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(_timed, name == STOCK, run, given).result()
+
+
+def _timed(of_stock: bool, run: Callable[..., Any], given: tuple[Any, ...]) -> Timed:
+    from tellapart.models.backend import keras
+
+    if of_stock:
+        leave_memory()
+    keras.backend.backend()
+    start = time.perf_counter()
+    found = run(*given)
+    return Timed(time.perf_counter() - start, found)
+
+
+def leave_memory() -> None:
+    """Let Keras have the memory of this process as it is set by itself."""
+    from tellapart.models import backend
+
+    backend.hold_memory = lambda: False
+
+
 def compare(runs: Mapping[str, Callable[[], Any]], *, pairs: int = 5, warm_up: bool = True) -> dict[str, Any]:
     """Time runs in turn.
 
     Args:
-        runs: By name; `tellapart` and `keras` among them. Each does its work whole, and may give what it found.
+        runs: By name; `tellapart` and `keras` among them. Each does its work whole, and may give what it found, or
+            that with its own seconds.
         pairs: How often each is timed.
         warm_up: Whether each runs once before, untimed.
 
@@ -73,8 +112,10 @@ def compare(runs: Mapping[str, Callable[[], Any]], *, pairs: int = 5, warm_up: b
     for number in range(pairs):
         for name in sorted(runs, reverse=bool(number % 2)):
             start = time.perf_counter()
-            found[name] = runs[name]()
-            seconds[name].append(time.perf_counter() - start)
+            given = runs[name]()
+            taken = given if isinstance(given, Timed) else Timed(time.perf_counter() - start, given)
+            found[name] = taken.found
+            seconds[name].append(taken.seconds)
     others = [name for name in runs if name != OURS]
     return {
         "pairs": pairs,

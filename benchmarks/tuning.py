@@ -7,8 +7,9 @@ Both search learning rate, dropout, augmentation, width, batch size and weight d
 (`pip install keras-tuner`; without it nothing is measured) goes by random search, or by Hyperband, on
 `image_dataset_from_directory` with augmentation layers, for so many seconds; its trials stop as ours do after 12 epochs
 without a lower loss. Ours begins with an empty cache and without a trained `augmented`, whose settings it tries first.
-Each pair has its own seed. Timed is after which epoch of any trial each first comes to the loss at which ours ends;
-where KerasTuner does not come to it in its longer time, what is told is how many times longer it had at the least.
+Each pair has its own seed, and each search a process of its own. Timed is after which epoch of any trial each first
+comes to the loss at which ours ends; where KerasTuner does not come to it in its longer time, what is told is how many
+times longer it had at the least.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from paired import OURS, STOCK, inputs, keep, parser, spread
+from paired import OURS, STOCK, apart, inputs, keep, parser, spread
 from tutorial import Curve, class_folders, datasets, fresh_task, noted, seconds_to
 
 from tellapart.models import networks
@@ -142,7 +143,7 @@ def measure(options: argparse.Namespace) -> None:
     for number in range(options.pairs):
         own = argparse.Namespace(**{**vars(options), "seed": options.seed + number})
         for name in sorted(runs, reverse=bool(number % 2)):
-            curves[name].append(runs[name](own))
+            curves[name].append(apart(name, runs[name], own).found)
         loss = min(value for _, value in curves[OURS][-1])
         reached.append(min(value for _, value in curves[STOCK][-1]) <= loss)
         theirs = seconds_to(curves[STOCK][-1], loss) if reached[-1] else options.stock_budget

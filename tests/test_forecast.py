@@ -126,7 +126,8 @@ def test_what_a_run_took_is_kept_but_not_of_steps_that_were_cut(tmp_path: Path) 
         "map": Cost(0, 0, 0, 3.0, 1),
     }
     assert after_training(run.cache)["map"] == 3.0
-    assert after_training(run.cache, 2.0)["report"] == module.AFTER["report"] / 2
+    # Twice as fast with matrices is not twice as fast with all that comes after training.
+    assert after_training(run.cache, 4.0)["report"] == module.AFTER["report"] / 2
 
 
 def test_work_is_timed() -> None:

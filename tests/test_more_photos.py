@@ -37,7 +37,8 @@ def test_the_photos_learned_from_are_asked_and_the_answers_told(
 ) -> None:
     monkeypatch.setattr(more_photos, "pooled_features", pixels_as_features)
     climb = climb_on(photos, tmp_path)
-    told = about_more_photos(climb)
+    with about_more_photos(climb) as more:
+        told = more()
     curve = told["learning_curve"]
     assert curve["photos"] == len(climb.split.train) + len(climb.split.valid) < len(climb.photos.items)
     assert [row["name"] for row in curve["classes"]] == list(CLASSES)
@@ -54,13 +55,15 @@ def test_copies_are_told_by_the_naive_score(photos: Path, tmp_path: Path, monkey
             for copy in "ab":
                 shutil.copy(with_copies / label / f"{number:03}.png", with_copies / label / f"{number:03}{copy}.png")
     monkeypatch.setattr(more_photos, "pooled_features", pixels_as_features)
-    naive = about_more_photos(climb_on(with_copies, tmp_path))["naive"]
+    with about_more_photos(climb_on(with_copies, tmp_path)) as more:
+        naive = more()["naive"]
     assert naive["photos_in_groups"] == 3 * naive["groups"] > 90
     assert naive["naive"] > naive["honest"] + 0.1
     assert naive["low"] > 0
 
 
 def test_without_a_backbone_the_built_in_one_looks_at_them(photos: Path, tmp_path: Path) -> None:
-    told = about_more_photos(climb_on(photos, tmp_path))
+    with about_more_photos(climb_on(photos, tmp_path)) as more:
+        told = more()
     assert told["learning_curve"]["features"] == "pocket"
     assert (tmp_path / "cache" / "features").is_dir()

@@ -26,6 +26,7 @@ from tellapart.files import make_folder, read_json, whole_file, write_bytes, wri
 from tellapart.memory import peak_mb, start_peak
 from tellapart.models.backend import is_loaded, keras
 from tellapart.models.choice import Choice
+from tellapart.models.held_memory import release_memory
 from tellapart.models.recipes import Recipe, fit_recipe
 from tellapart.models.task import Fitted, Options, Task
 from tellapart.out_of_memory import HALVINGS
@@ -203,6 +204,7 @@ def forget_networks() -> None:
     """Give the memory of networks back; Keras keeps what it built."""
     if is_loaded():
         keras.backend.clear_session()  # which collects as well
+        release_memory()
     else:
         gc.collect()
 

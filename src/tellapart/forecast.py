@@ -50,9 +50,16 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def after_training(cache: Path, speed: float = 1.0) -> dict[str, float]:
-    """Seconds that each part of what comes after training is expected to take."""
+    """Seconds that each part of what comes after training is expected to take.
+
+    Args:
+        cache: Holds the record of this machine.
+        speed: Of this machine's products of matrices, in multiples of the one where `AFTER` was measured. Half of this
+            work is Python's, whose pace differs less between machines, and none of it uses more than two cores: a
+            machine of half the speed took 1.2 to 1.4 times as long (docs/LOG.md).
+    """
     kept = read_times(cache)
-    return {name: kept[name].rest if name in kept else seconds / speed for name, seconds in AFTER.items()}
+    return {name: kept[name].rest if name in kept else seconds / speed**0.5 for name, seconds in AFTER.items()}
 
 
 def _backbone(recipe: Recipe, climb: Climb) -> tuple[str | None, int | None]:

@@ -2,8 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -155,9 +155,8 @@ def fit(  # noqa: PLR0913  the one public door names every setting that a user h
         with tracking.begin({**given, "backbone": same["backbone"]}):
             results, model = climb_in_folds(chosen, climb, turns, trainings) if turns else climb_once(chosen, climb)
         fits = climb.schedule.fitting(after_training(climb.cache)) if climb.schedule else _always
-        spent = {"more": timed(lambda: results.update(about_more_photos(climb)))} if fits("more") else {}
         results["settings"] = settled(source, file, backbones, given)
-        _leave(climb, results, model, (chosen, fits, spent))
+        _leave(climb, results, model, chosen, fits)
         tracking.finish(results)
     return Run(run)
 
@@ -267,10 +266,7 @@ def _write_down(climb: Climb, audited: Audit, parts: Split | Folds) -> None:
 
 
 def _leave(
-    climb: Climb,
-    results: dict[str, Any],
-    model: Path,
-    told: tuple[Sequence[Recipe], Callable[[str], bool], dict[str, float]],
+    climb: Climb, results: dict[str, Any], model: Path, chosen: Sequence[Recipe], fits: Callable[[str], bool]
 ) -> None:
     """Write what the whole run leaves; results.json comes last.
 
@@ -278,14 +274,11 @@ def _leave(
         climb: The run.
         results: What results.json will hold.
         model: The file of the chosen recipe.
-        told: The recipes that were asked for, what tells whether a picture still fits, and the seconds of what
-            came after training.
+        chosen: The recipes that were asked for.
+        fits: What tells whether a part of what comes after training still fits.
     """
-    chosen, fits, spent = told
     best = next(entry for entry in results["recipes"] if entry["name"] == results["best"]["recipe"])
-    _draw_augmentation(climb)
-    write_bytes(climb.run / "model.onnx", model.read_bytes())
-    spent |= leave_explanations(climb.run, results, climb.progress, means_of(climb, best), fits)
+    spent = _explain(climb, results, model, best, fits)
     schedule = climb.schedule
     if schedule:
         results["notes"] += schedule.unexplained
@@ -298,6 +291,21 @@ def _leave(
         results["forecast"]["ended"] = schedule.as_json()["took"]
         climb.progress.note(schedule.told_after())
     write_json(climb.run / "results.json", results)
+
+
+def _explain(
+    climb: Climb, results: dict[str, Any], model: Path, best: Mapping[str, Any], fits: Callable[[str], bool]
+) -> dict[str, float]:
+    """Explain the run, and ask its photos whether more of them would help; seconds of each part."""
+    with ExitStack() as stack:
+        asked, start = fits("more"), time.perf_counter()
+        more = stack.enter_context(about_more_photos(climb)) if asked else dict
+        begun = time.perf_counter() - start
+        _draw_augmentation(climb)
+        write_bytes(climb.run / "model.onnx", model.read_bytes())
+        spent = leave_explanations(climb.run, results, climb.progress, means_of(climb, best), fits)
+        waited = timed(lambda: results.update(more()))
+        return spent | ({"more": begun + waited} if asked else {})
 
 
 def _always(_: str) -> bool:

@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from typing import Any, Final
 
 from tellapart.errors import MissingExtraError, OptionError
+from tellapart.models.held_memory import hold_memory
 
 VARIABLE: Final = "KERAS_BACKEND"
 BACKENDS: Final = ("tensorflow", "torch", "jax")  # by the names of their modules, in the order in which they are taken
@@ -69,6 +70,7 @@ def _quiet_start() -> Iterator[None]:
 @cache
 def _load() -> Any:
     check_backend()
+    hold_memory()
     with _quiet_start():
         return import_module("keras")
 
