@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -297,9 +297,8 @@ def _explain(
     climb: Climb, results: dict[str, Any], model: Path, best: Mapping[str, Any], fits: Callable[[str], bool]
 ) -> dict[str, float]:
     """Explain the run, and ask its photos whether more of them would help; seconds of each part."""
-    with ExitStack() as stack:
-        asked, start = fits("more"), time.perf_counter()
-        more = stack.enter_context(about_more_photos(climb)) if asked else dict
+    asked, start = fits("more"), time.perf_counter()
+    with about_more_photos(climb) if asked else nullcontext(dict) as more:
         begun = time.perf_counter() - start
         _draw_augmentation(climb)
         write_bytes(climb.run / "model.onnx", model.read_bytes())
