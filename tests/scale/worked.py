@@ -37,6 +37,13 @@ def linger(task: Task, shared: Shared) -> Made:  # noqa: ARG001
     return Made(b"")
 
 
+def much(task: Task, shared: Shared) -> Made:
+    """As `shout`, but more than a pipe holds; the process is told by a file when that is made."""
+    made = shout(task, shared)
+    (Path(task.inputs["place"]) / f"{task.inputs['text']} {os.getpid()}").touch()
+    return Made(made.content * 10_000_000)
+
+
 def visible(task: Task, shared: Shared) -> Made:  # noqa: ARG001
     """Which GPUs its process may use."""
     return Made(os.environ.get("CUDA_VISIBLE_DEVICES", "").encode())
