@@ -94,7 +94,7 @@ def _export_elsewhere(network: Any, path: Path) -> None:
     saved = path.with_suffix(".keras")
     network.save(saved)
     result = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", __name__, str(saved), str(path)],
+        [sys.executable, "-P", "-m", __name__, str(saved), str(path)],
         env={**os.environ, "KERAS_BACKEND": backend},
         capture_output=True,
         text=True,
