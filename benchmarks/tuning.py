@@ -3,10 +3,11 @@
     python benchmarks/tuning.py [--photos PHOTOS] [--pairs 5] [--budget 75] [--stock-budget 300]
                                 [--search random|hyperband] [--seed 0]
 
-Both search learning rate, dropout, augmentation, width, batch size and weight decay of the deeper CNN. KerasTuner
+Both search learning rate, dropout, augmentation, width, batch size, weight decay and the side of the photos, of the
+deeper CNN. KerasTuner
 (`pip install keras-tuner`; without it nothing is measured) goes by random search, or by Hyperband, on
 `image_dataset_from_directory` with augmentation layers, for so many seconds; its trials stop as ours do after 12 epochs
-without a lower loss. Ours begins with an empty cache and without a trained `augmented`, whose settings it tries first.
+without a lower loss. Ours begins with an empty cache and without a trained `augmented`.
 Each pair has its own seed, and each search a process of its own. Timed is after which epoch of any trial each first
 comes to the loss at which ours ends; where KerasTuner does not come to it in its longer time, what is told is how many
 times longer it had at the least.
@@ -91,32 +92,35 @@ def space_for(keras_tuner: Any, task: Task, folders: dict[str, Path]) -> Any:
             return hp.Choice(name, list(space[name].choices))
         return hp.Float(name, space[name].low, space[name].high, sampling="log" if space[name].log else "linear")
 
+    def side(hp: Any) -> int:
+        return round(SCRATCH_SIZE * draw(hp, "image_scale"))
+
     class Tried(keras_tuner.HyperModel):  # type: ignore[misc, name-defined]
         def build(self, hp: Any) -> Any:
             network = with_augmentation(
-                len(task.classes), draw(hp, "width"), draw(hp, "dropout"), draw(hp, "augmentation")
+                len(task.classes), side(hp), draw(hp, "width"), draw(hp, "dropout"), draw(hp, "augmentation")
             )
             optimizer = keras.optimizers.AdamW(draw(hp, "learning_rate"), weight_decay=draw(hp, "weight_decay"))
             network.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
             return network
 
         def fit(self, hp: Any, network: Any, *_: Any, callbacks: Any = (), **how: Any) -> Any:
-            train, valid = datasets(folders, SCRATCH_SIZE, draw(hp, "batch_size"))
+            train, valid = datasets(folders, side(hp), draw(hp, "batch_size"))
             patient = keras.callbacks.EarlyStopping(patience=PLAN.patience)
             return network.fit(train, validation_data=valid, callbacks=[*callbacks, patient, *self.noting()], **how)
 
     return Tried()
 
 
-def with_augmentation(n_classes: int, width: float, dropout: float, strength: float) -> Any:
+def with_augmentation(n_classes: int, side: int, width: float, dropout: float, strength: float) -> Any:
     """The deeper CNN behind the augmentation layers of tutorials."""
     layers = keras.layers
-    photo = keras.Input((SCRATCH_SIZE, SCRATCH_SIZE, 3))
+    photo = keras.Input((side, side, 3))
     x = layers.RandomFlip("horizontal")(photo)
     x = layers.RandomRotation(strength * 15 / 360)(x)
     x = layers.RandomZoom(0.2 * strength)(x)
     x = layers.RandomTranslation(0.1 * strength, 0.1 * strength)(x)
-    return keras.Model(photo, networks.deeper(n_classes, SCRATCH_SIZE, width=width, dropout=dropout)(x))
+    return keras.Model(photo, networks.deeper(n_classes, side, width=width, dropout=dropout)(x))
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from tellapart.models import tuning
 from tellapart.models.halving import IN_VAIN
 from tellapart.models.recipes import RECIPES
 from tellapart.models.scratch import pixels_for
-from tellapart.models.search_space import AUGMENTED, Settings
+from tellapart.models.search_space import FIRST, Settings
 from tellapart.models.study import CUT_OFF, KNEW, SECONDS
 from tellapart.models.task import Fitted, Task
 from tellapart.models.training import Epoch, History, Watcher
@@ -96,7 +96,7 @@ def test_a_trial_knows_those_that_had_ended(tmp_path: Path, monkeypatch: pytest.
     fitted = Trials(engine).fit(task)
     trials = trials_of(tmp_path / "run")
     assert [trial.user_attrs[KNEW] for trial in trials] == [[], [], [0], [0, 1], [0, 1, 2], [0, 1, 2, 3]]
-    assert trials[0].params == asdict(AUGMENTED)
+    assert trials[0].params == asdict(FIRST)
     assert len({tuple(trial.params.values()) for trial in trials}) == 6
     assert {trial.state.name for trial in trials} == {"COMPLETE", "PRUNED"}
     best = min((trial for trial in trials if trial.state.name == "COMPLETE"), key=lambda trial: trial.value)
@@ -206,7 +206,7 @@ def test_a_search_in_vain_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_training_that_fails_is_told_and_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def losses(settings: Settings) -> list[float]:
-        if settings == AUGMENTED:
+        if settings == FIRST:
             raise TrainingError("tuned: the loss is not finite. Next: another seed")
         return [0.5]
 
@@ -241,18 +241,18 @@ def test_workers_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert len(engine.ran) == 4, "the rest is not tried"
     again = Here()
     Trials(again).fit(task_in(tmp_path, "many", trials=4))
-    assert [Settings(**task.inputs["settings"]) for task in again.tasks][:1] == [AUGMENTED]
+    assert [Settings(**task.inputs["settings"]) for task in again.tasks][:1] == [FIRST]
     assert len(again.ran) == 3, "those whose workers failed are made again"
 
 
 def test_what_is_sent_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scripted(monkeypatch, three)
-    seen: list[np.ndarray] = []
+    seen: list[list[np.ndarray]] = []
     genuine = Settings.fit
 
     def looking(self: Settings, task: Task, *given: Any, **named: Any) -> Fitted:
         if not task.root.exists():
-            seen.append(np.array(pixels_for(task, task.train, PixelSpec(32))))
+            seen.append([np.array(pixels_for(task, task.train, PixelSpec(side))) for side in (16, 24, 32)])
         return genuine(self, task, *given, **named)
 
     monkeypatch.setattr(Settings, "fit", looking)
@@ -275,7 +275,7 @@ def test_what_is_sent_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "node"))
     Trials(Away(), sends=True).fit(task)
     assert len(seen) == 3
-    assert all((one == seen[0]).all() for one in seen)
+    assert all((one == first).all() for again in seen for one, first in zip(again, seen[0], strict=True))
     assert task.epochs
     assert len(list(task.epochs.iterdir())) == 1
 

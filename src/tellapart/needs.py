@@ -14,9 +14,11 @@ from tellapart.memory import available_bytes
 from tellapart.models.forward import BATCH
 from tellapart.models.recipes import SCRATCH_SIZE, Recipe
 from tellapart.models.scratch import WITH_KERAS, memory_of
+from tellapart.models.search_space import sides
 from tellapart.schedule import FLOOR
 from tellapart.storage import free_bytes, megabytes, nearest_folder
 
+_SEARCHED: Final = "tuned"
 # Bytes in the run folder: figures, explanations and page; and of each recipe from scratch, networks and tables.
 _PAGE: Final = 23e6
 _SCRATCH: Final = 12e6
@@ -66,7 +68,8 @@ def needs_of(climb: Climb, recipes: Sequence[Recipe]) -> Needs:
     for recipe in recipes:
         memory = max(memory, _memory_of(recipe, climb))
         if recipe.backbone is None:
-            sizes.add(_size(recipe, climb))
+            size = _size(recipe, climb)
+            sizes |= set(sides(size)) if recipe.name == _SEARCHED else {size}
             run += _SCRATCH * rounds
             state = max(state, _SCRATCH)
             continue

@@ -25,7 +25,7 @@ from tellapart.memory import available_bytes
 from tellapart.models.halving import is_in_vain
 from tellapart.models.recipes import SCRATCH_SIZE, Recipe, tuned
 from tellapart.models.scratch import memory_of, pixels_for
-from tellapart.models.search_space import Settings, suggest
+from tellapart.models.search_space import Settings, sides, suggest
 from tellapart.models.study import (
     ACCURACY,
     CUT_OFF,
@@ -143,12 +143,12 @@ class Trials:
 
 
 def shared_by(search: Search, *, sends: bool) -> bytes:
-    """What all trials share: the plan, and for machines that do not see this disk the photos at the network's size.
+    """What all trials share: the plan, and for machines that do not see this disk the photos at the networks' sizes.
 
     They are decoded here, once, on all cores.
     """
-    task, spec = search.task, PixelSpec(search.size)
-    sets = [(photos, pixels_for(task, photos, spec)) for photos in (task.train, task.valid)]
+    task, specs = search.task, [PixelSpec(side) for side in sides(search.size)]
+    sets = [(photos, spec, pixels_for(task, photos, spec)) for photos in (task.train, task.valid) for spec in specs]
     plan = {
         "root": str(task.root.resolve()),
         "cache": str(task.cache.resolve()),
@@ -162,8 +162,8 @@ def shared_by(search: Search, *, sends: bool) -> bytes:
     told = json.dumps(plan).encode()
     if not sends:
         return told
-    check_size("The decoded photos", sum(pixels.nbytes for _, pixels in sets))
-    files = [(f"{CACHE}/{kept_pixels(Path(), photos, spec).as_posix()}", _npy(pixels)) for photos, pixels in sets]
+    check_size("The decoded photos", sum(pixels.nbytes for _, _, pixels in sets))
+    files = [(f"{CACHE}/{kept_pixels(Path(), photos, spec).as_posix()}", _npy(pixels)) for photos, spec, pixels in sets]
     return pack([(PLAN, told), *files])
 
 

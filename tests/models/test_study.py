@@ -1,7 +1,7 @@
 """What a study remembers; how a search goes on with it is tried in test_tuning.py and test_trial_tasks.py."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 from tiny_set import draw_set, task_on
 
 from tellapart.files import read_csv
-from tellapart.models.search_space import AUGMENTED, Settings, suggest
+from tellapart.models.search_space import AUGMENTED, FIRST, Settings, suggest
 from tellapart.models.study import (
     AGAIN_OF,
     INTERRUPTED,
@@ -59,7 +59,8 @@ def ended(study: Any, loss: float) -> Any:
 def test_the_epochs_of_augmented_are_a_trial(task: Task) -> None:
     rows = [Epoch(number, 0.9, 0.5, 0.8 / number, 0.6, 1.0, 1e-3) for number in (1, 2)]
     with opened_study(task, rows) as study:
-        (trial,) = study.trials
+        trial, queued = study.trials
+        assert queued.system_attrs["fixed_params"] == asdict(FIRST)
         assert trial.value == 0.4
         assert Settings(**trial.params) == AUGMENTED
         assert trial.intermediate_values == {1: 0.8, 2: 0.4}

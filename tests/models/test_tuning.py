@@ -14,7 +14,7 @@ from tellapart.files import read_csv
 from tellapart.models import tuning
 from tellapart.models.halving import IN_VAIN
 from tellapart.models.scratch import pixels_for, predict
-from tellapart.models.search_space import AUGMENTED, Settings, search_space, suggest
+from tellapart.models.search_space import FIRST, Settings, search_space, suggest
 from tellapart.models.study import CUT_OFF, opened_study, sampler
 from tellapart.models.task import Fitted, Options, Task
 from tellapart.models.training import Epoch, History, Watcher
@@ -72,7 +72,7 @@ def test_a_search_leaves_a_study_tables_and_its_best_network(task: Task, monkeyp
     trials = trials_of(task)
     finished = [trial for trial in trials if trial.state.name == "COMPLETE"]
     assert len(trials) == 3
-    assert trials[0].params == asdict(AUGMENTED)
+    assert trials[0].params == asdict(FIRST)
     assert all(set(trial.params) == set(search_space()) for trial in trials)
     rows = read_csv(task.folder / "trials.csv")
     assert [row["trial"] for row in rows] == ["0", "1", "2"]
@@ -82,6 +82,7 @@ def test_a_search_leaves_a_study_tables_and_its_best_network(task: Task, monkeyp
     assert fitted.recipe == "tuned"
     assert fitted.hyperparameters["best_trial"] == best.number
     assert fitted.hyperparameters["width"] == best.params["width"]
+    assert fitted.spec.size == SIZE * best.params["image_scale"]
     truth = fitted.valid[np.arange(len(task.valid)), task.labels(task.valid)]
     assert -np.log(truth).mean() == pytest.approx(best.value, rel=1e-3)
     assert predict(fitted.network, pixels_for(task, task.valid, fitted.spec)) == pytest.approx(fitted.valid, abs=1e-6)
@@ -100,10 +101,10 @@ def test_a_search_leaves_a_study_tables_and_its_best_network(task: Task, monkeyp
     assert again.valid.tobytes() == fitted.valid.tobytes()
 
 
-def test_the_first_trial_has_the_settings_of_augmented(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_trial_is_augmented_on_small_photos(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     fits = scripted(monkeypatch, lambda number: [1.0 - 0.1 * number])
     fitted = fit_tuned(task, SIZE)
-    assert fits[0] == AUGMENTED
+    assert fits[0] == FIRST
     assert len(set(map(repr, fits))) == 3
     assert fitted.hyperparameters["best_trial"] == 2
     assert fitted.valid[0, 0] == 3
@@ -137,8 +138,8 @@ def test_a_trial_that_a_kill_left_running_is_failed_and_queued_again(
     fit_tuned(task, SIZE)
     trials = trials_of(task)
     assert trials[0].state.name == "FAIL"
-    assert trials[1].params == trials[0].params == asdict(AUGMENTED)
-    assert fits[0] == AUGMENTED
+    assert trials[1].params == trials[0].params == asdict(FIRST)
+    assert fits[0] == FIRST
     assert sum(trial.state.name == "RUNNING" for trial in trials) == 0
 
 
@@ -147,7 +148,7 @@ def test_a_kill_before_the_first_draw_loses_nothing(task: Task, monkeypatch: pyt
         study.ask()
     fits = scripted(monkeypatch, lambda number: [0.5 + number])
     fit_tuned(task, SIZE)
-    assert fits[0] == AUGMENTED
+    assert fits[0] == FIRST
 
 
 def test_a_search_goes_on_where_it_was(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ class Settings:
         width: Multiplies the channels of every convolution.
         batch_size: Photos a step.
         weight_decay: Decoupled, as in AdamW.
+        image_scale: Side of its photos, as a share of the recipe's.
     """
 
     learning_rate: float = 1e-3
@@ -31,11 +32,20 @@ class Settings:
     width: float = 1.0
     batch_size: int = 32
     weight_decay: float = 1e-6
+    image_scale: float = 1.0
 
     def fit(self, task: Task, name: str, size: int, watcher: Watcher | None = None) -> Fitted:
-        """Train the deeper CNN with these settings."""
+        """Train the deeper CNN with these settings.
+
+        Args:
+            task: Of the recipe.
+            name: For `recipe`.
+            size: Side of the recipe's photos, in pixels; theirs is `image_scale` of it.
+            watcher: Of each epoch.
+        """
         keras.utils.set_random_seed(task.options.seed)
-        network = networks.deeper(len(task.classes), size, width=self.width, dropout=self.dropout)
+        side = round(self.image_scale * size)
+        network = networks.deeper(len(task.classes), side, width=self.width, dropout=self.dropout)
         plan = replace(
             task.capped(PLAN),
             learning_rate=self.learning_rate,
@@ -51,8 +61,16 @@ class Settings:
         return task.kept(digest_of([repr(self)])[:16])
 
 
+_SCALES: Final = (0.5, 0.75, 1.0)
 PLAN: Final = Plan(epochs=80, patience=12)
 AUGMENTED: Final = Settings()
+# Photos of half the side cost a fourth, and small sets seldom need more: what is tried first.
+FIRST: Final = replace(AUGMENTED, image_scale=0.5)
+
+
+def sides(size: int) -> list[int]:
+    """The sides of photos, in pixels, that a search may train on, where the recipe's is `size`."""
+    return [round(scale * size) for scale in _SCALES]
 
 
 def search_space() -> dict[str, Any]:
@@ -66,6 +84,7 @@ def search_space() -> dict[str, Any]:
         "width": CategoricalDistribution((0.5, 1.0, 1.5, 2.0)),
         "batch_size": CategoricalDistribution((16, 32, 64)),
         "weight_decay": FloatDistribution(1e-6, 1e-2, log=True),
+        "image_scale": CategoricalDistribution(_SCALES),
     }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from tellapart.files import make_folder, storage_errors, write_csv
 from tellapart.models.halving import Rival, rivals_among
-from tellapart.models.search_space import AUGMENTED, Settings, search_space
+from tellapart.models.search_space import AUGMENTED, FIRST, Settings, search_space
 from tellapart.models.task import Task
 from tellapart.models.training import Epoch
 
@@ -54,10 +54,10 @@ def opened_study(task: Task, before: list[Epoch]) -> Iterator[Any]:
         # Queued first: one that counts as failed and is not queued, as a kill between the two leaves it, would be lost.
         for trial in [trial for trial in study.trials if trial.state.name == "RUNNING"]:
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-        if not study.trials and before:
-            study.add_trial(_trial_of(before))
-        elif not study.trials:
-            study.enqueue_trial(asdict(AUGMENTED))
+        if not study.trials:
+            if before:
+                study.add_trial(_trial_of(before))
+            study.enqueue_trial(asdict(FIRST))
         yield study
 
 

@@ -68,10 +68,11 @@ Runner = Callable[[Search], Fitted | None]  # makes the trials; gives the best o
 def fit_tuned(task: Task, size: int, run: Runner | None = None) -> Fitted:
     """Search, and give the network of the trial with the lowest validation loss.
 
-    The first trial has the settings of `augmented`, so that the search cannot
-    end below it on validation; where this run has trained that recipe, its
-    epochs and its network are taken over. `study.db` holds the study,
-    `trials.csv` and `importance.csv` its tables.
+    Where this run has trained `augmented`, its epochs and its network are
+    taken over as the first trial, so that the search cannot end below it on
+    validation. The first trial that is trained has its settings on photos of
+    half the side. `study.db` holds the study, `trials.csv` and
+    `importance.csv` its tables.
 
     Args:
         task: Of the recipe.
