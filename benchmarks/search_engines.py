@@ -37,7 +37,7 @@ from tutorial import fresh_task
 
 from tellapart.errors import TrainingError
 from tellapart.machine import limit_cores, usable_cores
-from tellapart.models.halving import at_rung, is_behind, rivals_among
+from tellapart.models.halving import cost_of, is_behind, rivals_among
 from tellapart.models.scratch import pixels_for
 from tellapart.models.search_space import AUGMENTED, Settings, search_space, suggest
 from tellapart.models.study import opened_study
@@ -140,7 +140,7 @@ def optimize(task: Task, options: argparse.Namespace, until: float, number: int)
         def after_epoch(epoch: Epoch) -> bool:
             losses[epoch.epoch] = epoch.valid_loss
             trial.report(epoch.valid_loss, epoch.epoch)
-            if is_behind(losses, at_rung(rivals_among(study.get_trials(deepcopy=False)), epoch.epoch)):
+            if is_behind(losses, rivals_among(study.get_trials(deepcopy=False)), cost_of(trial.params)):
                 raise optuna.TrialPruned
             return time.time() > until
 

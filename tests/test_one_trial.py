@@ -44,11 +44,15 @@ def test_a_trial_follows_from_its_inputs(tmp_path: Path) -> None:
     assert "state.safetensors" in files
     losses = {row["epoch"]: row["valid_loss"] for row in first["rows"]}
     # The same again, where others were trained before. A better rival takes it its state, poor ones its third epoch.
-    better = {"finished": True, "losses": {1: losses[1] + 1, 2: losses[2] + 1, 3: first["valid_loss"] - 0.01}}
+    better = {
+        "finished": True,
+        "losses": {1: losses[1] + 1, 2: losses[2] + 1, 3: first["valid_loss"] - 0.01},
+        "cost": 1.0,
+    }
     second, files = made(tmp_path, "second", rivals=[better])
     assert second == first
     assert files.keys() == {"trial.json"}
-    poor = [{"finished": True, "losses": {1: 0.0}}] * 2
+    poor = [{"finished": True, "losses": {1: 0.0}, "cost": 1.0}] * 2
     third, files = made(tmp_path, "third", rivals=poor)
     assert third["state"] == "PRUNED"
     assert third["rows"] == first["rows"][:2]

@@ -86,12 +86,12 @@ def scripted(monkeypatch: pytest.MonkeyPatch, losses: Callable[[Settings], Itera
     return fits
 
 
-def three(settings: Settings) -> list[float]:
-    return [settings.dropout + 1 / number for number in (1, 2, 3)]
+def eight(settings: Settings) -> list[float]:
+    return [settings.dropout + 1 / number for number in range(1, 9)]
 
 
 def test_a_trial_knows_those_that_had_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scripted(monkeypatch, three)
+    scripted(monkeypatch, eight)
     task, engine = task_in(tmp_path, "run", trials=6), Beside()
     fitted = Trials(engine).fit(task)
     trials = trials_of(tmp_path / "run")
@@ -111,10 +111,15 @@ def test_a_trial_knows_those_that_had_ended(tmp_path: Path, monkeypatch: pytest.
     # Each made again from what the study holds: the settings, and the losses of those that it knew.
     for number, trial in enumerate(trials):
         rivals = [trials[known] for known in trial.user_attrs[KNEW]]
-        told = [{"finished": one.state.name == "COMPLETE", "losses": one.intermediate_values} for one in rivals]
+        told = [_told(one) for one in rivals]
         assert engine.tasks[number].inputs["rivals"] == told
         again = run_trial(engine.tasks[number], lambda: trial_tasks.shared_by(_search(task), sends=False))
         assert f'"{trial.state.name}"'.encode() in dict(parts(again.content))["trial.json"]
+
+
+def _told(trial: Any) -> dict[str, Any]:
+    cost = trial.params["image_scale"] ** 2
+    return {"finished": trial.state.name == "COMPLETE", "losses": trial.intermediate_values, "cost": cost}
 
 
 def _search(task: Task) -> Any:
@@ -122,10 +127,10 @@ def _search(task: Task) -> Any:
 
 
 def test_one_worker_draws_what_one_after_another_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = scripted(monkeypatch, three)
+    alone = scripted(monkeypatch, eight)
     search_alone = task_in(tmp_path, "alone", trials=8)
     RECIPES["tuned"].train(search_alone)
-    tasks = scripted(monkeypatch, three)
+    tasks = scripted(monkeypatch, eight)
     Trials(Here()).fit(task_in(tmp_path, "tasks", trials=8))
     assert tasks[:8] == alone[:8]
     told = [[(one.state, one.value) for one in trials_of(tmp_path / name)] for name in ("alone", "tasks")]
@@ -133,7 +138,7 @@ def test_one_worker_draws_what_one_after_another_draws(tmp_path: Path, monkeypat
 
 
 def test_a_killed_search_queues_its_running_trials_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scripted(monkeypatch, three)
+    scripted(monkeypatch, eight)
 
     class Killed(Beside):
         def run(self, function: Function, tasks: Iterable[Work], shared: bytes = b"") -> Iterator[tuple[Work, Outcome]]:
@@ -186,7 +191,7 @@ def test_the_time_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: 
 def test_where_workers_start_late_one_trial_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: list[float]
 ) -> None:
-    scripted(monkeypatch, three)
+    scripted(monkeypatch, eight)
 
     class Late(Here):
         def run(self, function: Function, tasks: Iterable[Work], shared: bytes = b"") -> Iterator[tuple[Work, Outcome]]:
@@ -232,7 +237,7 @@ def test_smaller_batches_in_a_worker_count_as_failed(tmp_path: Path, monkeypatch
 
 
 def test_workers_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scripted(monkeypatch, three)
+    scripted(monkeypatch, eight)
     Trials(Here("trial 1")).fit(task_in(tmp_path, "one", trials=3))
     assert [trial.state.name for trial in trials_of(tmp_path / "one")][1] == "FAIL"
     engine = Here("trial 0", "trial 2", "trial 3")
@@ -246,7 +251,7 @@ def test_workers_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_what_is_sent_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scripted(monkeypatch, three)
+    scripted(monkeypatch, eight)
     seen: list[list[np.ndarray]] = []
     genuine = Settings.fit
 
@@ -395,7 +400,7 @@ def test_a_cluster_that_sees_no_disk_of_ours(tmp_path: Path) -> None:
 
 def test_a_search_by_the_job_of_these_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `trials_job` runs in a process of its own is what `fit` runs."""
-    scripted(monkeypatch, three)
+    scripted(monkeypatch, eight)
     monkeypatch.setattr(trial_tasks, "open_engine", lambda *_, **__: Beside())
     task = task_in(tmp_path, "run")
     monkeypatch.setattr("trials_job.predict", lambda *_: np.full((len(task.valid), 3), 1 / 3))

@@ -29,7 +29,7 @@ TRIALS = 4
 # What a trial is told: one that is held against a rival which it betters.
 TOLD = {
     "settings": {"learning_rate": 2e-3, "dropout": 0.2, "width": 0.5, "batch_size": 16},
-    "rivals": [{"finished": True, "losses": {"1": 5.0, "2": 5.0}}],
+    "rivals": [{"finished": True, "losses": {"1": 5.0, "2": 5.0}, "cost": 1.0}],
     "left": 600.0,
     "until": None,
     "parcel": None,

@@ -11,7 +11,7 @@ from typing import Any, Final
 from tellapart.climb import forget_networks
 from tellapart.errors import TrainingError
 from tellapart.files import take_folder
-from tellapart.models.halving import Rival, at_rung, is_behind
+from tellapart.models.halving import Rival, cost_of, is_behind
 from tellapart.models.search_space import Settings
 from tellapart.models.task import Fitted, Options
 from tellapart.models.task import Task as Training
@@ -71,7 +71,7 @@ def _tried(
 
     def after_epoch(epoch: Epoch) -> bool:
         rows.append(epoch)
-        if is_behind({row.epoch: row.valid_loss for row in rows}, at_rung(rivals, epoch.epoch)):
+        if is_behind({row.epoch: row.valid_loss for row in rows}, rivals, cost_of(asdict(settings))):
             raise _BehindError
         return time.perf_counter() > deadline
 
@@ -105,7 +105,7 @@ def _refuse_smaller_batches(fitted: Fitted) -> None:
 
 
 def _rival(told: Mapping[str, Any]) -> Rival:
-    return Rival(told["finished"], {int(epoch): loss for epoch, loss in told["losses"].items()})
+    return Rival(told["finished"], {int(epoch): loss for epoch, loss in told["losses"].items()}, told["cost"])
 
 
 @contextmanager

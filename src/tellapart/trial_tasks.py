@@ -204,7 +204,7 @@ class _Asking:
         self._running[name] = trial, settings, time.perf_counter()
         told = {
             "settings": asdict(settings),
-            "rivals": [{"finished": one.finished, "losses": dict(one.losses)} for one in rivals_of(trial)],
+            "rivals": [asdict(rival) for rival in rivals_of(trial)],
             "left": left,
             # Where they have the same clock a worker that starts slowly does not end later for it.
             "until": None if self._sends else time.time() + left,

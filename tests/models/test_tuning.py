@@ -183,12 +183,15 @@ def test_a_search_that_was_killed_and_goes_on_is_the_same(
     assert "trials_cut_off" not in made
 
 
-def test_poor_trials_end_within_two_epochs(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_poor_trials_end_at_the_first_rung(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     scripted(monkeypatch, lambda number: [1.0 - 0.02 * n for n in range(20)] if number == 0 else [5.0] * 20)
     fitted = fit_tuned(task, SIZE)
     trials = trials_of(task)
     assert [trial.state.name for trial in trials] == ["COMPLETE", "PRUNED", "PRUNED"]
-    assert [len(trial.intermediate_values) for trial in trials] == [20, 2, 2]
+    at_rung = {1.0: 2, 0.75: 4, 0.5: 8}  # epochs that cost what two of the largest photos cost, or more
+    assert [len(trial.intermediate_values) for trial in trials[1:]] == [
+        at_rung[trial.params["image_scale"]] for trial in trials[1:]
+    ]
     assert fitted.hyperparameters["best_trial"] == 0
     states = [row["state"] for row in read_csv(task.folder / "trials.csv")]
     assert states == ["COMPLETE", "PRUNED", "PRUNED"]

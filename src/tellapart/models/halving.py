@@ -1,7 +1,7 @@
 """Successive halving: which trials of a search go on, and when the search has gone on for long enough.
 
-At 2, 4, 8, 16 and 32 epochs a trial goes on only where its lowest loss so far is in the better
-half of all that came so far. Everything here follows from trials that are finished, so that a
+At what 2, 4, 8, 16 and 32 epochs on photos of the recipe's size cost a trial goes on only where its lowest loss so far
+is in the better half of all that came so far. Everything here follows from trials that are finished, so that a
 search which was killed and goes on is the same as one that was not; Optuna's own pruners count
 a killed trial beside the one that is made in its place.
 """
@@ -14,22 +14,6 @@ RUNGS: Final = (2, 4, 8, 16, 32)
 IN_VAIN: Final = 12  # so many trials in a row may bring nothing
 
 
-def is_behind(losses: Mapping[int, float], others: Sequence[Mapping[int, float]]) -> bool:
-    """Whether a trial that has come to a rung is in the worse half there.
-
-    Args:
-        losses: Its validation loss after each epoch.
-        others: The same of those that it is held against, each with at least one epoch.
-    """
-    rung = max(losses)
-    if rung not in RUNGS:
-        return False
-    own = min(losses.values())
-    rivals = [min(loss for epoch, loss in other.items() if epoch <= rung) for other in others]
-    n_better = sum(rival < own for rival in rivals)
-    return n_better >= max(1, (len(rivals) + 1) // 2)
-
-
 @dataclass(frozen=True)
 class Rival:
     """A trial that has ended, and that others may be held against.
@@ -37,21 +21,48 @@ class Rival:
     Attributes:
         finished: Whether it came to its own end; else it was stopped at a rung.
         losses: Its validation loss after each epoch, at least one.
+        cost: Of an epoch, as `cost_of` gives it.
     """
 
     finished: bool
     losses: Mapping[int, float]
+    cost: float = 1.0
+
+    def came_to(self, rung: int) -> bool:
+        """Whether it came to a rung, or to its own end before it."""
+        return self.finished or max(self.losses) * self.cost >= rung
+
+    def lowest(self, rung: int) -> float:
+        """Its lowest loss until a rung."""
+        return min(loss for epoch, loss in self.losses.items() if epoch * self.cost <= rung)
+
+
+def cost_of(settings: Mapping[str, Any]) -> float:
+    """What an epoch of a trial costs, where one on photos of the recipe's size costs 1; at most that."""
+    return float(settings.get("image_scale", 1.0)) ** 2
+
+
+def is_behind(losses: Mapping[int, float], rivals: Iterable[Rival], cost: float = 1.0) -> bool:
+    """Whether a trial has just come to a rung, and is in the worse half there.
+
+    Args:
+        losses: Its validation loss after each epoch.
+        rivals: Those that it is held against; of them count those that came to that rung.
+        cost: Of its epochs.
+    """
+    spent = max(losses) * cost
+    rung = next((rung for rung in RUNGS if spent - cost < rung <= spent), None)
+    if rung is None:
+        return False
+    theirs = [rival.lowest(rung) for rival in rivals if rival.came_to(rung)]
+    n_better = sum(loss < min(losses.values()) for loss in theirs)
+    return n_better >= max(1, (len(theirs) + 1) // 2)
 
 
 def rivals_among(trials: Iterable[Any]) -> list[Rival]:
     """Those of Optuna's trials that have ended with at least one epoch."""
-    told = [(trial.state.name, trial.intermediate_values) for trial in trials if trial.intermediate_values]
-    return [Rival(state == "COMPLETE", losses) for state, losses in told if state in {"COMPLETE", "PRUNED"}]
-
-
-def at_rung(rivals: Iterable[Rival], rung: int) -> list[Mapping[int, float]]:
-    """The losses of the rivals that came to a rung, or to their own end before it."""
-    return [rival.losses for rival in rivals if rival.finished or max(rival.losses) >= rung]
+    ended = [trial for trial in trials if trial.state.name in {"COMPLETE", "PRUNED"} and trial.intermediate_values]
+    return [Rival(one.state.name == "COMPLETE", one.intermediate_values, cost_of(one.params)) for one in ended]
 
 
 def is_in_vain(trials: Sequence[Any]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from tellapart.errors import TrainingError
 from tellapart.files import read_csv, read_json
 from tellapart.models.backend import keras
-from tellapart.models.halving import at_rung, is_behind, is_in_vain
+from tellapart.models.halving import cost_of, is_behind, is_in_vain
 from tellapart.models.scratch import pixels_for, predict
 from tellapart.models.search_space import Settings, suggest
 from tellapart.models.study import (
@@ -153,7 +153,7 @@ class _Trying:
             losses[epoch.epoch] = epoch.valid_loss
             trial.report(epoch.valid_loss, epoch.epoch)
             trial.set_user_attr(SECONDS, time.perf_counter() - start)
-            if is_behind(losses, at_rung(rivals, epoch.epoch)):
+            if is_behind(losses, rivals, cost_of(trial.params)):
                 raise optuna.TrialPruned
             if self._search.seconds_left >= 0:
                 return False
