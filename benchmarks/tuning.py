@@ -3,14 +3,13 @@
     python benchmarks/tuning.py [--photos PHOTOS] [--pairs 5] [--budget 75] [--stock-budget 300]
                                 [--search random|hyperband] [--seed 0]
 
-Both search learning rate, dropout, augmentation, width, batch size, weight decay and the side of the photos, of the
-deeper CNN. KerasTuner
-(`pip install keras-tuner`; without it nothing is measured) goes by random search, or by Hyperband, on
-`image_dataset_from_directory` with augmentation layers, for so many seconds; its trials stop as ours do after 12 epochs
-without a lower loss. Ours begins with an empty cache and without a trained `augmented`.
-Each pair has its own seed, and each search a process of its own. Timed is after which epoch of any trial each first
-comes to the loss at which ours ends; where KerasTuner does not come to it in its longer time, what is told is how many
-times longer it had at the least.
+Both search learning rate, dropout, augmentation, width, batch size and weight decay of the deeper CNN, and the side of
+its photos. KerasTuner (`pip install keras-tuner`; without it nothing is measured) goes by random search, or by
+Hyperband, on `image_dataset_from_directory` with augmentation layers, for so many seconds; its trials stop as ours do
+after 12 epochs without a lower loss. Ours begins with an empty cache and without a trained `augmented`. Each pair has
+its own seed, and each search a process of its own. Timed is after which epoch of any trial each first comes to the loss
+at which ours ends; where KerasTuner does not come to it in its longer time, what is told is how many times longer it
+had at the least.
 """
 
 import argparse

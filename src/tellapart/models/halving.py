@@ -1,9 +1,9 @@
 """Successive halving: which trials of a search go on, and when the search has gone on for long enough.
 
-At what 2, 4, 8, 16 and 32 epochs on photos of the recipe's size cost a trial goes on only where its lowest loss so far
-is in the better half of all that came so far. Everything here follows from trials that are finished, so that a
-search which was killed and goes on is the same as one that was not; Optuna's own pruners count
-a killed trial beside the one that is made in its place.
+Rungs are at the cost of 2, 4, 8, 16 and 32 epochs on photos of the recipe's size: there a trial goes on only where its
+lowest loss so far is in the better half of all that came so far. Everything here follows from trials that are finished,
+so that a search which was killed and goes on is the same as one that was not; Optuna's own pruners count a killed trial
+beside the one that is made in its place.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
