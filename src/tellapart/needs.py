@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tellapart.climb import Climb
+from tellapart.forecast import SEARCH
 from tellapart.memory import available_bytes
 from tellapart.models.forward import BATCH
 from tellapart.models.recipes import SCRATCH_SIZE, Recipe
@@ -18,7 +19,6 @@ from tellapart.models.search_space import sides
 from tellapart.schedule import FLOOR
 from tellapart.storage import free_bytes, megabytes, nearest_folder
 
-_SEARCHED: Final = "tuned"
 # Bytes in the run folder: figures, explanations and page; and of each recipe from scratch, networks and tables.
 _PAGE: Final = 23e6
 _SCRATCH: Final = 12e6
@@ -69,7 +69,7 @@ def needs_of(climb: Climb, recipes: Sequence[Recipe]) -> Needs:
         memory = max(memory, _memory_of(recipe, climb))
         if recipe.backbone is None:
             size = _size(recipe, climb)
-            sizes |= set(sides(size)) if recipe.name == _SEARCHED else {size}
+            sizes |= set(sides(size)) if recipe.name == SEARCH else {size}
             run += _SCRATCH * rounds
             state = max(state, _SCRATCH)
             continue
